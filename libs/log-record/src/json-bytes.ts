@@ -1,0 +1,132 @@
+/** JSON strings and objects as bytes, without making JavaScript strings of them. */
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Bytes at which a scan inside a JSON string must stop and look: the quote, the backslash, and control characters. */
+const STOPS = new Uint8Array(256).fill(1, 0, 0x20);
+STOPS[QUOTE] = 1;
+STOPS[BACKSLASH] = 1;
+
+/** What a backslash and this byte stand for; 0: no such escape (`u` is treated on its own). */
+const ESCAPES = new Uint8Array(256);
+for (const [letter, meaning] of [
+  ['"', '"'],
+  ['\\', '\\'],
+  ['/', '/'],
+  ['b', '\b'],
+  ['f', '\f'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+] as const) {
+  ESCAPES[letter.charCodeAt(0)] = meaning.charCodeAt(0);
+}
+
+/** What one hexadecimal digit stands for; 255: none. */
+const HEX = new Uint8Array(256).fill(255);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  HEX[digit.charCodeAt(0)] = value;
+  HEX[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
+/** The code unit that four hexadecimal digits at `at` spell, or -1. */
+function hex4(bytes: Uint8Array, at: number): number {
+  const a = HEX[bytes[at] ?? 0] ?? 255;
+  const b = HEX[bytes[at + 1] ?? 0] ?? 255;
+  const c = HEX[bytes[at + 2] ?? 0] ?? 255;
+  const d = HEX[bytes[at + 3] ?? 0] ?? 255;
+  return (a | b | c | d) > 15 ? -1 : (a << 12) | (b << 8) | (c << 4) | d;
+}
+
+/**
+ * Finds the quote that ends a JSON string. `from` is the first byte after the opening quote.
+ * Returns the closing quote's index; negated and minus one when the string holds escapes; NaN when it is no valid JSON string
+ * before `end`. (One number, since this runs for every record.)
+ */
+export function endOfString(bytes: Uint8Array, from: number, end: number): number {
+  let escaped = false;
+  for (let at = from; at < end; at++) {
+    if (STOPS[bytes[at] ?? 0] === 0) continue;
+    const byte = bytes[at];
+    if (byte === QUOTE) return escaped ? -at - 1 : at;
+    if (byte !== BACKSLASH) return NaN;
+    escaped = true;
+    const letter = bytes[++at] ?? 0;
+    if (letter === 0x75) {
+      if (at + 4 >= end || hex4(bytes, at + 1) < 0) return NaN;
+      at += 4;
+    } else if (ESCAPES[letter] === 0) return NaN;
+  }
+  return NaN;
+}
+
+/**
+ * Finds the brace that ends the object whose opening brace is at `from`; NaN when there is none before `end`. Strings and
+ * nesting are followed; the grammar between them is not checked, since what is skipped here is dropped.
+ */
+export function endOfObject(bytes: Uint8Array, from: number, end: number): number {
+  let depth = 0;
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      const close = endOfString(bytes, at + 1, end);
+      if (Number.isNaN(close)) return NaN;
+      at = close < 0 ? -close - 1 : close;
+    } else if (byte === 0x7b || byte === 0x5b) depth++;
+    else if (byte === 0x7d || byte === 0x5d) {
+      if (--depth === 0) return byte === 0x7d ? at : NaN;
+    }
+  }
+  return NaN;
+}
+
+/**
+ * Writes what the inside of a JSON string (`from` to `to`, validated before) stands for to `target` at `at`, as UTF-8; a lone
+ * surrogate becomes U+FFFD. It never needs more room than the escaped form. Returns the index after the last byte written.
+ */
+export function unescapeString(bytes: Uint8Array, from: number, to: number, target: Uint8Array, at: number): number {
+  let out = at;
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte !== BACKSLASH) {
+      target[out++] = byte;
+      continue;
+    }
+    const letter = bytes[++i] ?? 0;
+    if (letter !== 0x75) {
+      target[out++] = ESCAPES[letter] ?? 0;
+      continue;
+    }
+    let code = hex4(bytes, i + 1);
+    i += 4;
+    if (code >= 0xd800 && code <= 0xdfff) {
+      const low = code < 0xdc00 && bytes[i + 1] === BACKSLASH && bytes[i + 2] === 0x75 ? hex4(bytes, i + 3) : -1;
+      if (low >= 0xdc00 && low <= 0xdfff) {
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        i += 6;
+      } else code = 0xfffd;
+    }
+    out = writeCodePoint(code, target, out);
+  }
+  return out;
+}
+
+function writeCodePoint(code: number, target: Uint8Array, at: number): number {
+  let out = at;
+  if (code < 0x80) target[out++] = code;
+  else {
+    if (code < 0x800) target[out++] = 0xc0 | (code >> 6);
+    else {
+      if (code < 0x10000) target[out++] = 0xe0 | (code >> 12);
+      else {
+        target[out++] = 0xf0 | (code >> 18);
+        target[out++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      target[out++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    target[out++] = 0x80 | (code & 0x3f);
+  }
+  return out;
+}
