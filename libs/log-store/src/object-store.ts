@@ -8,6 +8,7 @@ export interface ObjectInfo {
   readonly key: string;
   readonly etag: string;
   readonly size: number;
+  /** Whole seconds from `get` and `head` (their header has no more), ms from `list` where the store tells them. */
   readonly lastModified: number;
 }
 
@@ -77,10 +78,11 @@ export interface DeleteResult {
 }
 
 /**
- * Errors: NotFoundError (no such key), PreconditionFailedError (the condition of a read or write did not hold, or a concurrent
- * conditional write got in the way: read again, decide again), AccessDeniedError, NoSuchBucketError, StoreUnavailableError
- * (network, 5xx, throttling after the client's own retries; the outcome of a write is then unknown), StoreError (any other);
- * all name operation, bucket and key.
+ * Errors (`errors.ts`), all of which name operation, bucket and key: NotFoundError (no such key), PreconditionFailedError (the
+ * condition of a read or write did not hold, or a concurrent conditional write got in the way: read again, decide again),
+ * AccessDeniedError, NoSuchBucketError, QuotaExceededError (no room left), StoreUnavailableError (network, 5xx, throttling after
+ * the client's own retries; the outcome of a write is then unknown), StoreError (any other). An aborted operation rejects with
+ * its signal's reason.
  */
 export interface ObjectStore {
   readonly bucket: string;
@@ -89,8 +91,14 @@ export interface ObjectStore {
   get(key: string, options?: GetOptions): Promise<ObjectBody>;
   /** Stores the bytes and gives the new object's ETag. The same bytes are sent again on every retry. */
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<{ readonly etag: string }>;
-  head(key: string, signal?: AbortSignal): Promise<ObjectInfo & { readonly metadata: Readonly<Record<string, string>> }>;
-  /** Copies within the bucket, on the server. `ifMatch`: only that version of the source. */
+  head(
+    key: string,
+    signal?: AbortSignal,
+  ): Promise<ObjectInfo & { readonly metadata: Readonly<Record<string, string>> }>;
+  /**
+   * Copies within the bucket, on the server, user metadata included. `ifMatch`: only that version of the source; when that is
+   * refused, what stands at the target is undefined.
+   */
   copy(from: string, to: string, options?: { readonly ifMatch?: string; readonly signal?: AbortSignal }): Promise<void>;
   /** Deletes in as few requests as the store allows (1,000 a request). */
   deleteMany(targets: readonly DeleteTarget[], signal?: AbortSignal): Promise<DeleteResult>;

@@ -1,0 +1,94 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+
+/** One HTTP request to the store, the client's own repetitions counted each. */
+export interface StoreRequest {
+  /** `GetObject`, `PutObject`, … */
+  readonly operation: string;
+  /** undefined: no answer came. */
+  readonly status: number | undefined;
+  /** Until the answer's headers were there; a body streams on after that. */
+  readonly seconds: number;
+}
+
+/** How to reach S3. What is left out comes from the SDK's own chain (`AWS_ENDPOINT_URL_S3`, `AWS_REGION`, profiles, roles, …). */
+export interface S3ClientOptions {
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  readonly forcePathStyle?: boolean | undefined;
+  /** Connections at the same time; further requests wait for a free one. */
+  readonly maxSockets?: number | undefined;
+  /** Ms to get connected, waiting for a free connection included. */
+  readonly connectTimeout?: number | undefined;
+  /** Ms without a byte in either direction before a connection is given up. A body that nobody reads loses its connection so too. */
+  readonly idleTimeout?: number | undefined;
+  /** Tries per request, the first included, with growing pauses in between. */
+  readonly maxAttempts?: number | undefined;
+  readonly onRequest?: ((request: StoreRequest) => void) | undefined;
+}
+
+const DEFAULTS = { maxSockets: 128, connectTimeout: 10_000, idleTimeout: 30_000, maxAttempts: 5 };
+
+/** What is taken from an answer's head by `createS3Client`'s observer. */
+export interface AnswerHead {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** An SDK client with our defaults. `onAnswer` gets the head of every answer, of failed tries too. */
+export function createS3Client(options: S3ClientOptions, onAnswer: (head: AnswerHead) => void): S3Client {
+  const maxSockets = options.maxSockets ?? DEFAULTS.maxSockets;
+  const agent = { keepAlive: true, maxSockets };
+  const config: S3ClientConfig = {
+    maxAttempts: options.maxAttempts ?? DEFAULTS.maxAttempts,
+    // Not every compatible store takes the SDK's default CRC checksums, and bodies of known length need none (S3 checks TLS and MD5).
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // Our bodies are small: asking first costs a round trip, and servers that never answer `100 Continue` cost seconds.
+    expectContinueHeader: false,
+    requestHandler: new NodeHttpHandler({
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
+      connectionTimeout: options.connectTimeout ?? DEFAULTS.connectTimeout,
+      socketTimeout: options.idleTimeout ?? DEFAULTS.idleTimeout,
+    }),
+  };
+  if (options.endpoint !== undefined) config.endpoint = options.endpoint;
+  if (options.region !== undefined) config.region = options.region;
+  if (options.credentials !== undefined) config.credentials = options.credentials;
+  if (options.forcePathStyle !== undefined) config.forcePathStyle = options.forcePathStyle;
+  const client = new S3Client(config);
+  observeRequests(client, onAnswer, options.onRequest);
+  return client;
+}
+
+/** The innermost middleware: it runs once per try and sees the answer before the SDK has interpreted it. */
+function observeRequests(
+  client: S3Client,
+  onAnswer: (head: AnswerHead) => void,
+  onRequest: ((request: StoreRequest) => void) | undefined,
+): void {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const started = performance.now();
+      let status: number | undefined;
+      try {
+        const result = await next(args);
+        const head = result.response as AnswerHead;
+        status = head.statusCode;
+        onAnswer(head);
+        return result;
+      } finally {
+        onRequest?.({
+          operation: (context.commandName ?? 'Unknown').replace(/Command$/, ''),
+          status,
+          seconds: (performance.now() - started) / 1000,
+        });
+      }
+    },
+    { step: 'deserialize', priority: 'low', name: 'cordwoodObserveRequests' },
+  );
+}
