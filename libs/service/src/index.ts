@@ -1,1 +1,12 @@
-export {};
+export * from './config-blocks.ts';
+export * from './config-groups.ts';
+export * from './config.ts';
+export * from './health.ts';
+export * from './logger.ts';
+export * from './metrics.ts';
+export * from './ops-server.ts';
+export * from './redis-url.ts';
+export * from './retry.ts';
+export * from './run.ts';
+export * from './shutdown.ts';
+export * from './version.ts';

@@ -1,0 +1,104 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterEach, expect, test } from '@jest/globals';
+
+type App = ChildProcessByStdio<null, Readable, Readable>;
+type Line = Record<string, unknown>;
+const running = new Set<App>();
+afterEach(() => {
+  for (const app of running) app.kill('SIGKILL');
+});
+
+/** Starts the fixture as a process of its own: signals and exit codes are what is tested. */
+function startFixture(mode: string, env: NodeJS.ProcessEnv = {}) {
+  const app = spawn(process.execPath, [join(import.meta.dirname, '../fixtures/app.ts')], {
+    env: { METRICS_PORT: '0', FIXTURE: mode, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(app);
+  const exit = once(app, 'exit').then(([code]) => {
+    running.delete(app);
+    return code as number | null;
+  });
+  const lines: Line[] = [];
+  const waiting: { message: string; resolve: (line: Line) => void }[] = [];
+  createInterface(app.stdout).on('line', (text) => {
+    const line = JSON.parse(text) as Line;
+    lines.push(line);
+    for (const { message, resolve } of waiting) if (line['message'] === message) resolve(line);
+  });
+  const untilLine = (message: string) => {
+    const seen = lines.find((line) => line['message'] === message);
+    return seen ? Promise.resolve(seen) : new Promise<Line>((resolve) => waiting.push({ message, resolve }));
+  };
+  return { app, exit, lines, untilLine, stderr: text(app.stderr) };
+}
+
+function readiness(ready: Line): Promise<Response> {
+  return fetch(`http://127.0.0.1:${(ready['ports'] as { metrics: number }).metrics}/readyz`);
+}
+
+test('starts, says ready with its ports, and ends with 0 on SIGTERM', async () => {
+  const { app, exit, untilLine, lines } = startFixture('plain');
+  const ready = await untilLine('ready');
+  expect(ready).toMatchObject({ app: 'fixture', level: 'info', version: '0.1.0', ports: { http: 1234 } });
+  expect((await readiness(ready)).status).toBe(200);
+  app.kill('SIGTERM');
+  expect(await exit).toBe(0);
+  expect(lines.map((line) => line['message'])).toEqual(['ready', 'shutting down', 'finishing', 'stopped']);
+});
+
+test('a second signal ends it at once, with 1', async () => {
+  const { app, exit, untilLine } = startFixture('hangs');
+  await untilLine('ready');
+  app.kill('SIGTERM');
+  await untilLine('finishing');
+  app.kill('SIGINT');
+  expect(await exit).toBe(1);
+});
+
+test('a step that hangs does not outlast SHUTDOWN_TIMEOUT', async () => {
+  const { app, exit, untilLine } = startFixture('hangs', { SHUTDOWN_TIMEOUT: '1s' });
+  await untilLine('ready');
+  app.kill('SIGTERM');
+  expect(await exit).toBe(1);
+});
+
+test('a bad environment: the message on stderr, exit code 1, nothing on stdout', async () => {
+  const { exit, stderr, lines } = startFixture('plain', { TICK: 'often', LOG_LEVEL: 'loud' });
+  expect(await exit).toBe(1);
+  expect(await stderr).toContain('fixture: 2 variables are wrong');
+  expect(await stderr).toContain('LOG_LEVEL holds "loud": error, warn, info or debug is allowed');
+  expect(lines).toEqual([]);
+});
+
+test('a store that is away at start: alive, not ready, until it comes', async () => {
+  const { app, exit, untilLine } = startFixture('store-away');
+  const ready = await untilLine('ready');
+  await untilLine('not ready, will retry');
+  const answer = await readiness(ready);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({ checks: { store: { ok: false, error: 'store is away' } } });
+  app.kill('SIGUSR2');
+  await untilLine('ready after retries');
+  // Results stand for a second.
+  const deadline = Date.now() + 10_000;
+  while ((await readiness(ready)).status !== 200) {
+    if (Date.now() > deadline) throw new Error('never ready');
+  }
+  app.kill('SIGTERM');
+  expect(await exit).toBe(0);
+});
+
+test.each([
+  ['compose-fails', 'start failed', 'no such thing'],
+  ['rejects', 'unhandled rejection', 'nobody caught this'],
+])('%s: logged, exit code 1', async (mode, message, reason) => {
+  const { exit, untilLine } = startFixture(mode);
+  expect(await untilLine(message)).toMatchObject({ level: 'error', error: { message: reason } });
+  expect(await exit).toBe(1);
+});
