@@ -39,7 +39,7 @@ test('an abort ends it, during a try and during a pause', async () => {
     const { logger } = recorder();
     const controller = new AbortController();
     const failed = Promise.withResolvers<string>();
-    const result = retryUntil(() => Promise.reject(new Error('away')), {
+    const result = retryUntil<string>(() => Promise.reject(new Error('away')), {
       name: 's3',
       logger,
       signal: controller.signal,
@@ -49,6 +49,6 @@ test('an abort ends it, during a try and during a pause', async () => {
     });
     await failed.promise;
     controller.abort();
-    expect([await result]).toEqual([undefined]);
+    expect(await result).toBeUndefined();
   }
 });
