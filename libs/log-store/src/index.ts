@@ -4,3 +4,15 @@ export { normalizePrefix, PrefixedObjectStore } from './prefixed-object-store.ts
 export type { S3ClientOptions, StoreRequest } from './s3-client.ts';
 export { ASSUMED_DIALECT, commitsSafely, probeDialect, type ProbedStore, type StoreDialect } from './s3-dialect.ts';
 export { createS3ObjectStore, S3ObjectStore, type S3ObjectStoreOptions } from './s3-object-store.ts';
+export { Deduplicator } from './deduplicator.ts';
+export { mergedSources, type RawSource, rawSources } from './instance-records.ts';
+export { type ContainerInstance, earliestOf, endOrderOf, firstOrderOf, hasTrustedTimes, instancesOf } from './instances.ts';
+export { join, type JoinedRecords, type Source } from './join.ts';
+export { LogReader, type LogReaderOptions, type PodLog, type ReadOptions } from './log-reader.ts';
+export { mergedRecords, type OnDamage } from './merged-file.ts';
+export { MergedIdentities } from './merged-identities.ts';
+export { MergedWriter, type MergedWriterOptions, type WrittenFiles } from './merged-writer.ts';
+export { CommitLostError, MetadataStore, type MetadataVersion } from './metadata-store.ts';
+export { RawFile, type RawFileOptions, type RawObject } from './raw-file.ts';
+export { listRawFiles, podsWithRawFiles, type RawListing, type ScanPage, type StrayObject } from './raw-listing.ts';
+export { arrange, lastRawOf, type RawHead, type Run } from './runs.ts';

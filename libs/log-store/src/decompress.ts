@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
+
+/** Output of zlib in one piece; its default of 16 KiB costs a turn of the event loop each. */
+const CHUNK = 256 * 1024;
+
+/** Bytes that could not be decompressed. What came before them is whole. */
+export class DamagedGzipError extends Error {
+  override readonly name = 'DamagedGzipError';
+}
+
+/** Whether the bytes begin like gzip. Names and Content-Types of objects say nothing reliable. */
+export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/**
+ * The text of an object, given as a way to read its bytes from the start: gzip of one or many members is decompressed, anything
+ * else passes through. Throws DamagedGzipError after the last bytes that could be decompressed.
+ */
+export async function* decompressed(open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const input = open()[Symbol.asyncIterator]();
+  try {
+    const first = await firstBytes(input);
+    if (first === undefined) return;
+    if (!isGzip(first)) {
+      yield first;
+      yield* { [Symbol.asyncIterator]: () => input };
+      return;
+    }
+    let delivered = 0;
+    try {
+      for await (const chunk of gunzip(first, input)) {
+        delivered += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      if (!isZlibError(error)) throw error;
+      yield* salvage(open, delivered);
+      throw new DamagedGzipError(error.message, { cause: error });
+    }
+  } finally {
+    await input.return?.();
+  }
+}
+
+/** The beginning of the text of an object, as far as its first bytes reach. Nothing is reported: reading it all will. */
+export function decompressedHead(bytes: Uint8Array): Uint8Array {
+  if (!isGzip(bytes)) return bytes;
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return new Uint8Array();
+  }
+}
+
+/** The first chunk, of at least two bytes where the object has as many. */
+async function firstBytes(input: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
+  let bytes: Uint8Array | undefined;
+  while (bytes === undefined || bytes.length < 2) {
+    const next = await input.next();
+    if (next.done === true) return bytes;
+    bytes = bytes === undefined ? next.value : Buffer.concat([bytes, next.value]);
+  }
+  return bytes;
+}
+
+async function* gunzip(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gunzipper = createGunzip({ chunkSize: CHUNK });
+  const feeding = (async () => {
+    for (let chunk: Uint8Array | undefined = first; chunk !== undefined;) {
+      if (gunzipper.destroyed) return;
+      if (!gunzipper.write(chunk)) await Promise.race([once(gunzipper, 'drain'), once(gunzipper, 'close')]);
+      const next = await rest.next();
+      chunk = next.done === true ? undefined : next.value;
+    }
+    gunzipper.end();
+  })();
+  // A failure to read the object must end the output too; awaiting `feeding` below is what reports it.
+  feeding.catch((error: unknown) => gunzipper.destroy(error instanceof Error ? error : new Error(String(error))));
+  try {
+    yield* gunzipper as AsyncIterable<Uint8Array>;
+  } finally {
+    gunzipper.destroy();
+  }
+  await feeding;
+}
+
+const isZlibError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('Z_');
+
+/**
+ * What a damaged object holds beyond the first `skip` bytes of its text. zlib gives nothing of the piece of input that it fails
+ * on; so that piece is found in steps, and then fed byte by byte.
+ */
+async function* salvage(open: () => AsyncIterable<Uint8Array>, skip: number): AsyncGenerator<Uint8Array> {
+  const STEP = 4096;
+  const end = { input: 0 };
+  for await (const chunk of inflateUntilError(open, () => STEP, end)) void chunk;
+  const failing = end.input - STEP;
+  let position = 0;
+  for await (const chunk of inflateUntilError(open, (at) => (at < failing ? STEP : 1), end)) {
+    const fresh = chunk.subarray(Math.max(0, skip - position));
+    position += chunk.length;
+    if (fresh.length > 0) yield fresh;
+  }
+}
+
+/** Inflates input in pieces of `pieceAt(offset)` bytes until the input ends or zlib fails; `end.input` then says how far it came. */
+async function* inflateUntilError(
+  open: () => AsyncIterable<Uint8Array>,
+  pieceAt: (offset: number) => number,
+  end: { input: number },
+): AsyncGenerator<Uint8Array> {
+  const gunzipper = createGunzip({ chunkSize: CHUNK });
+  let output: Uint8Array[] = [];
+  let failed = false;
+  gunzipper.on('data', (chunk: Buffer) => output.push(chunk));
+  gunzipper.on('error', () => (failed = true));
+  end.input = 0;
+  try {
+    for await (const chunk of open()) {
+      for (let at = 0; at < chunk.length;) {
+        const piece = chunk.subarray(at, at + pieceAt(end.input));
+        at += piece.length;
+        end.input += piece.length;
+        await new Promise<void>((resolve) => {
+          gunzipper.write(piece, () => {
+            resolve();
+          });
+        });
+        yield* output;
+        output = [];
+        if (failed) return;
+      }
+    }
+  } finally {
+    gunzipper.destroy();
+  }
+}

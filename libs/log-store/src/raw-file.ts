@@ -1,0 +1,147 @@
+import { isUtf8 } from 'node:buffer';
+import {
+  type Instant,
+  isOrdered,
+  LineBlocks,
+  LineDecoder,
+  type LogRecord,
+  type OddLines,
+  orderTime,
+  RawSequencer,
+} from '@cordwood/log-record';
+import { parseMinute, type RawKey } from '@cordwood/s3-key-format';
+import { DamagedGzipError, decompressed, decompressedHead } from './decompress.ts';
+import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts';
+
+/** A raw object of a listing, with its key taken apart. */
+export interface RawObject extends ObjectInfo {
+  readonly parsed: RawKey;
+}
+
+/** How much of a raw file's text is looked at to know where it belongs. */
+const HEAD_TEXT = 64 * 1024;
+/** Normally the date in the key is the minute of the first record; a minute more or less is let pass. */
+const DATE_TOLERANCE_SECONDS = 120;
+const NEWLINE = 0x0a;
+
+export interface RawFileOptions {
+  /** Objects of up to this many stored bytes are read once, and kept until they are used; larger ones are read twice. */
+  readonly keepUpTo: number;
+  /** Longest line that is kept, in bytes. */
+  readonly maxRecord: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * One version of a raw object: opened, its place in the order known, its records still to be read.
+ */
+export class RawFile {
+  readonly key: string;
+  readonly parsed: RawKey;
+  /** Of the GET's answer, which may be newer than the listing: it is this version that is read. */
+  readonly etag: string;
+  readonly lastModified: number;
+  readonly size: number;
+  /** The ordering time of the first record; undefined when nothing at the file's start tells. */
+  readonly order: Instant | undefined;
+  /** Why a part of the object could not be used; known once its records have been read. */
+  damage: string | undefined;
+  private readonly body: ObjectBody;
+  private kept: Uint8Array | undefined;
+  private readonly store: ObjectStore;
+  private readonly options: RawFileOptions;
+  private readonly decoder = new LineDecoder('raw', isUtf8);
+
+  private constructor(
+    store: ObjectStore,
+    object: RawObject,
+    options: RawFileOptions,
+    { body, head, whole }: { readonly body: ObjectBody; readonly head: Uint8Array; readonly whole: boolean },
+  ) {
+    this.store = store;
+    this.options = options;
+    this.body = body;
+    this.key = object.key;
+    this.parsed = object.parsed;
+    this.etag = body.etag;
+    this.lastModified = body.lastModified;
+    this.size = object.size;
+    this.kept = whole ? head : undefined;
+    this.order = firstOrder(head, this.keyMinute);
+  }
+
+  /** Reads the object's beginning, or all of it when it is small. Throws NotFoundError when it is gone. */
+  static async open(store: ObjectStore, object: RawObject, options: RawFileOptions): Promise<RawFile> {
+    const whole = object.size <= options.keepUpTo;
+    const body = await store.get(object.key, {
+      ...(!whole && { start: 0, end: HEAD_TEXT - 1 }),
+      ...(options.signal && { signal: options.signal }),
+    });
+    return new RawFile(store, object, options, { body, head: await body.bytes(), whole });
+  }
+
+  /** The date in the key, in seconds since 1970. */
+  private get keyMinute(): number {
+    return parseMinute(this.parsed.date) ?? 0;
+  }
+
+  /** Whether the date in the key is not that of the first record: a buffer left over from a restart has the restart's. */
+  get misdated(): boolean {
+    return this.order !== undefined && Math.abs(this.order.seconds - this.keyMinute) >= DATE_TOLERANCE_SECONDS;
+  }
+
+  /** Lines that were not of the usual form, so far. */
+  get odd(): OddLines {
+    return this.decoder.odd;
+  }
+
+  /** The file's records in its order, with their times settled. To be called once. */
+  async *records(): AsyncGenerator<LogRecord[]> {
+    const lines = new LineBlocks(this.options.maxRecord);
+    const sequencer = new RawSequencer(this.keyMinute);
+    const decode = (block: Uint8Array | undefined): LogRecord[] =>
+      block === undefined ? [] : sequencer.push(this.decoder.decodeBlock(block));
+    try {
+      for await (const chunk of decompressed(() => this.bytes())) yield decode(lines.push(chunk));
+    } catch (error) {
+      if (!(error instanceof DamagedGzipError)) throw error;
+      this.damage = `gzip: ${error.message}`;
+    }
+    yield decode(lines.end());
+    yield sequencer.end();
+    if (lines.oversized > 0) this.damage ??= `${lines.oversized.toString()} lines longer than MAX_RECORD`;
+    this.kept = undefined;
+  }
+
+  private async *bytes(): AsyncGenerator<Uint8Array> {
+    if (this.kept !== undefined) {
+      yield this.kept;
+      return;
+    }
+    const { signal } = this.options;
+    const body = await this.store.get(this.key, { ifMatch: this.body.etag, ...(signal && { signal }) });
+    yield* body.chunks;
+  }
+}
+
+/** The ordering time of the first record, as far as the beginning of the file's bytes tells it. */
+function firstOrder(bytes: Uint8Array, keyMinute: number): Instant | undefined {
+  const text = headText(bytes);
+  const decoder = new LineDecoder('raw', isUtf8);
+  const sequencer = new RawSequencer(keyMinute);
+  // Line by line: mostly the first one tells.
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf(NEWLINE, start);
+    const end = newline < 0 ? text.length : newline + 1;
+    const [first] = sequencer.push(decoder.decodeBlock(text.subarray(start, end)));
+    if (first !== undefined) return isOrdered(first) ? orderTime(first) : undefined;
+    start = end;
+  }
+  return undefined;
+}
+
+/** The beginning of the text; a few KiB of compressed bytes mostly hold a line, and more need not be decompressed twice. */
+function headText(bytes: Uint8Array): Uint8Array {
+  const few = decompressedHead(bytes.subarray(0, 4096));
+  return (few.includes(NEWLINE) ? few : decompressedHead(bytes.subarray(0, HEAD_TEXT))).subarray(0, HEAD_TEXT);
+}

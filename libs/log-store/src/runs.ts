@@ -1,0 +1,105 @@
+import { compareInstants, formatTime, type Instant, parseTime, shiftInstant } from '@cordwood/log-record';
+import { isReferenceFile, type LastRaw, type LogFile } from '@cordwood/pod-metadata';
+import { compareRawFiles, type RawKey } from '@cordwood/s3-key-format';
+
+/**
+ * The order of a container instance's files (docs/adr/0002).
+ *
+ * A *run* is a sequence of files that stand one after the other. Run 0 is the log as it was delivered. A raw file joins it in order of
+ * arrival, unless it is late: its first record is more than the reorder window before that of the run's last file, and its key does
+ * not vouch for the order. Late files make further runs, whose records are read at their time among those of the others.
+ *
+ * A merge writes runs down as they are, and keeps what the next raw file is compared with. So the order is the same whether
+ * files are merged or not.
+ */
+
+/** What is known of a raw file before its records are read. */
+export interface RawHead {
+  readonly parsed: Pick<RawKey, 'date' | 'index'>;
+  readonly key: string;
+  readonly lastModified: number;
+  /** Ordering time of the first record, where its beginning tells. */
+  readonly order: Instant | undefined;
+  readonly misdated: boolean;
+}
+
+/** Files in order: merged ones first, then raw ones. */
+export interface Run<R extends RawHead> {
+  /** The number in the metadata; run 0 is the main one. */
+  readonly number: number;
+  readonly merged: LogFile[];
+  readonly raw: R[];
+}
+
+interface Building<R extends RawHead> extends Run<R> {
+  last: LastRaw | undefined;
+  /** A new file that begins before this is late. */
+  lastOrder: Instant | undefined;
+}
+
+/** The runs of one container instance: `merged` in the metadata's order, `raw` in any. `window`: the reorder window in ms. */
+export function arrange<R extends RawHead>(merged: readonly LogFile[], raw: readonly R[], window: number): Run<R>[] {
+  const main: Building<R> = { number: 0, merged: [], raw: [], last: undefined, lastOrder: undefined };
+  const runs = [main];
+  for (const file of merged) {
+    const number = file.run ?? 0;
+    let run = runs.find((candidate) => candidate.number === number);
+    if (run === undefined) runs.push((run = { number, merged: [], raw: [], last: undefined, lastOrder: undefined }));
+    run.merged.push(file);
+    run.last = file.last_raw ?? run.last;
+    run.lastOrder = lastOrderOf(file) ?? run.lastOrder;
+  }
+  for (const file of raw.toSorted(compareArrival)) {
+    const run = runFor(file, runs, main, window);
+    run.raw.push(file);
+    run.last = lastRawOf(file);
+    run.lastOrder = file.order ?? run.lastOrder;
+  }
+  return runs.filter((run) => run.merged.length + run.raw.length > 0);
+}
+
+/** What the metadata keeps of the last raw file of a run. */
+export const lastRawOf = (file: RawHead): LastRaw => ({
+  date: file.parsed.date,
+  index: file.parsed.index,
+  ...(file.order !== undefined && { order_time: formatTime(file.order) }),
+  ...(file.misdated && { misdated: true }),
+});
+
+function runFor<R extends RawHead>(file: R, runs: Building<R>[], main: Building<R>, window: number): Building<R> {
+  const following = runs.find((run) => run.last !== undefined && follows(file, run.last));
+  if (following !== undefined) return following;
+  const late =
+    file.order !== undefined &&
+    main.lastOrder !== undefined &&
+    compareInstants(shiftInstant(file.order, window), main.lastOrder) <= 0;
+  if (!late) return main;
+  const run = {
+    number: Math.max(...runs.map(({ number }) => number)) + 1,
+    merged: [],
+    raw: [],
+    last: undefined,
+    lastOrder: undefined,
+  };
+  runs.push(run);
+  return run;
+}
+
+/**
+ * Whether the file's key vouches that it comes after `last`, which arrived before it: a later date or index, and dates that mean the
+ * same in both (the first record's time, or that of a restart).
+ */
+const follows = (file: RawHead, last: LastRaw): boolean =>
+  file.misdated === (last.misdated ?? false) &&
+  (!file.misdated || file.parsed.date === last.date) &&
+  compareRawFiles(last, file.parsed) < 0;
+
+/** Order of arrival: by the store's clock, which has whole seconds in places; then by key. */
+const compareArrival = (a: RawHead, b: RawHead): number =>
+  a.lastModified - b.lastModified || compareRawFiles(a.parsed, b.parsed) || (a.key < b.key ? -1 : 1);
+
+/** Files of the reference do not say which raw file was their last; what begins before their end may be late. */
+function lastOrderOf(file: LogFile): Instant | undefined {
+  if (isReferenceFile(file)) return parseTime(file.last_record_time);
+  return parseTime(file.last_raw?.order_time ?? file.order_time ?? file.first_record_time);
+}
