@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -16,13 +16,13 @@ const START_TIMEOUT = 10_000;
 const START_TRIES = 5;
 
 /**
- * The Redis named by REDIS_URL, else a private one that lives until `stop()` or the end of this process.
+ * The Redis named by REDIS_URL, else a private one that lives until `stop()` or the end of this process, however it ends.
  * A server that merely listens on the default port is never used: tests flush what they are given.
  */
-export async function provideRedis(): Promise<ProvidedRedis> {
-  const given = process.env['REDIS_URL'];
+export async function provideRedis(env: NodeJS.ProcessEnv = process.env): Promise<ProvidedRedis> {
+  const given = env['REDIS_URL'];
   if (given) return { url: given, stop: () => Promise.resolve() };
-  const program = (await findServer()) ?? (await installServer());
+  const program = (await findProgram(...SERVERS)) ?? (await installServer());
   for (let tries = 1; ; tries++) {
     try {
       return await startServer(program);
@@ -33,10 +33,10 @@ export async function provideRedis(): Promise<ProvidedRedis> {
   }
 }
 
-async function findServer(): Promise<string | undefined> {
-  // Debian keeps some servers in sbin, which is not on every user's PATH.
+async function findProgram(...names: string[]): Promise<string | undefined> {
+  // Debian keeps some programs in sbin, which is not on every user's PATH.
   const dirs = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  for (const name of SERVERS) {
+  for (const name of names) {
     for (const dir of dirs) {
       const path = join(dir, name);
       if (dir !== '' && (await isExecutable(path))) return path;
@@ -53,16 +53,18 @@ function isExecutable(path: string): Promise<boolean> {
 }
 
 async function installServer(): Promise<string> {
-  if (process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0) {
+  if (process.getuid?.() === 0 && (await findProgram('apt-get'))) {
     process.stderr.write('No redis-server found: installing the one of this distribution.\n');
-    // RUNLEVEL=1 makes Debian's maintainer scripts install the service without starting it.
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    const aptGet = (...args: string[]) =>
-      spawnSync('apt-get', ['-y', '-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-    const install = () => aptGet('install', '--no-install-recommends', 'redis-server');
+    const aptGet = (...args: string[]) => {
+      const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+      return spawnSync('apt-get', ['-y', '-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+    };
+    // Not `redis-server`: that package would start and enable a service of its own, while the program is in this one
+    // already (Debian's redis-server is a link to redis-check-rdb; which of them it is, it sees by its name).
+    const install = () => aptGet('install', '--no-install-recommends', 'redis-tools');
     // The package lists of a fresh machine are often absent or out of date.
     if (install() || (aptGet('update') && install())) {
-      const path = await findServer();
+      const path = await findProgram('redis-check-rdb');
       if (path) return path;
     }
   }
@@ -84,13 +86,18 @@ async function startServer(program: string): Promise<ProvidedRedis> {
     'maxmemory-policy': 'noeviction',
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const named = join(dir, 'redis-server');
+  await symlink(program, named);
+  // Where there is setpriv (any Linux), the kernel ends Redis even when this process is killed.
+  const setpriv = await findProgram('setpriv');
+  const command: [string, ...string[]] = setpriv ? [setpriv, '--pdeathsig', 'KILL', named] : [named];
+  const server = spawn(command[0], [...command.slice(1), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000));
   server.stdout.on('data', keep);
   server.stderr.on('data', keep);
 
-  // The last resort, for an exit that skips stop().
+  // For an exit that skips stop().
   const kill = () => server.kill('SIGKILL');
   process.once('exit', kill);
   const stop = async () => {
@@ -127,7 +134,8 @@ async function untilReady(server: ChildProcess, port: number): Promise<void> {
   }
 }
 
-function answersPing(port: number): Promise<boolean> {
+/** Whether a Redis on this machine answers at that port. */
+export function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: '127.0.0.1', port }, () => socket.write('PING\r\n'));
     const settle = (answer: boolean) => {
