@@ -1,11 +1,11 @@
 /** One run for the whole repository. Started by tools/test.ts, which provides Redis and Node's flags. */
 export default {
-  // `**/` so that the dev tools' and apps' tests count too; what needs a real S3 server is left to jest.s3.config.js.
   testMatch: [
     '<rootDir>/{libs,apps}/*/src/**/*.spec.ts',
     '<rootDir>/apps/*/e2e/**/*.spec.ts',
     '<rootDir>/{tools,bench}/**/*.spec.ts',
   ],
+  // What needs a real S3 server is left to jest.s3.config.js.
   testPathIgnorePatterns: ['/node_modules/', String.raw`\.s3\.spec\.ts$`],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.nx/', '<rootDir>/tmp/'],
   testEnvironment: 'node',

@@ -1,0 +1,18 @@
+import type { MetadataStore, StrayObject } from '@cordwood/log-store';
+import type { BatchLimits } from './plan.ts';
+import type { MergeOptions } from './merge.ts';
+
+/** What compaction and cleaning work with, and how. Durations in ms, sizes in bytes. */
+export interface CompactionOptions extends Omit<MergeOptions, 'keepUpTo'> {
+  readonly metadata: MetadataStore;
+  /** CLEANUP_DELAY. */
+  readonly cleanupDelay: number;
+  /** ORPHAN_AGE. */
+  readonly orphanAge: number;
+  readonly limits: BatchLimits;
+  /** Called for every object under the pod's raw prefix that is no raw file; it is left alone. */
+  readonly onStray: (stray: StrayObject) => void;
+}
+
+/** 24 MiB of raw objects at a time keep a worker with several jobs below 250 MB. */
+export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * 1024 * 1024, keptBytes: 24 * 1024 * 1024, files: 500 };
