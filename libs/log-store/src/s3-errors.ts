@@ -21,6 +21,8 @@ export interface FailedOperation {
 const QUOTA_CODES = new Set(['QuotaExceeded', 'InsufficientStorage', 'StorageFull']);
 /** Answers with a 4xx status that nevertheless mean: try again later. */
 const TRANSIENT_CODES = new Set(['RequestTimeout', 'SlowDown', 'Throttling', 'ThrottlingException', 'TooManyRequests']);
+/** Thrown without an answer of the store, and not by the network. */
+const OUR_MISTAKES = new Set(['TypeError', 'RangeError', 'SyntaxError', 'ReferenceError', 'EndpointError']);
 const CONFIGURATION_ERRORS = new Set(['CredentialsProviderError', 'TokenProviderError']);
 
 /** What the SDK throws, as one of ours. Errors that are ours already pass through. */
@@ -32,9 +34,9 @@ export function toStoreError(error: unknown, failed: FailedOperation): StoreErro
 
   if (status === undefined) {
     if (name !== undefined && CONFIGURATION_ERRORS.has(name)) return new AccessDeniedError(message, details);
-    return isNetworkError(name, networkCode)
-      ? new StoreUnavailableError(message, details)
-      : new StoreError(message, details);
+    return name !== undefined && OUR_MISTAKES.has(name)
+      ? new StoreError(message, details)
+      : new StoreUnavailableError(message, details);
   }
   // The SDK writes `UnknownError` where the store sent no message.
   const text = [`${status} ${name ?? ''}`, ...(message === 'UnknownError' ? [] : [message])].join(': ');
@@ -69,11 +71,6 @@ export function toStoreError(error: unknown, failed: FailedOperation): StoreErro
  */
 function isLostRace(status: number): boolean {
   return status === 404 || status === 409 || status === 412 || status === 500;
-}
-
-/** Without a status the request got no answer; anything with a code of the system, or the SDK's own time limit, is the network's fault. */
-function isNetworkError(name: string | undefined, code: string | undefined): boolean {
-  return name === 'TimeoutError' || name === 'AbortError' || code !== undefined;
 }
 
 interface Described {

@@ -1,1 +1,10 @@
 export { type EmbeddedS3, type EmbeddedS3Options, startEmbeddedS3 } from './embedded-s3.ts';
+export { type Fault, type FaultProxy, type FaultRule, type ProxiedRequest, startFaultProxy } from './fault-proxy.ts';
+export {
+  type PrivateRedis,
+  type PrivateRedisOptions,
+  removeTestKeys,
+  startPrivateRedis,
+  testQueuePrefix,
+  testRedisUrl,
+} from './redis.ts';

@@ -85,7 +85,8 @@ export class MemoryObjectStore implements ObjectStore {
     const existing = this.objects.get(key);
     if (condition !== undefined && 'absent' in condition && existing !== undefined) throw this.refused('put', key);
     if (condition !== undefined && 'etag' in condition) {
-      if (existing === undefined) throw new NotFoundError('no such key', { operation: 'put', bucket: this.bucket, key });
+      if (existing === undefined)
+        throw new NotFoundError('no such key', { operation: 'put', bucket: this.bucket, key });
       if (existing.etag !== condition.etag) throw this.refused('put', key);
     }
     const bytes = Uint8Array.from(body);
