@@ -72,7 +72,7 @@ export async function mergeBatch(
 ): Promise<MergedBatch> {
   const { store } = options;
   const opened = await openAll(options, metadata, batch, signal);
-  const merges: Merge[] = [];
+  const merges: Pick<Merge, 'written' | 'replaced'>[] = [];
   for (const instance of instancesOf(pod, metadata, opened, options.legacyNamespace)) {
     if (instance.raw.length > 0) merges.push(await mergeInstance(options, pod, instance, signal));
   }
@@ -159,7 +159,7 @@ async function mergeInstance(
       signal?.throwIfAborted();
       await writer.write(joined.source, await deduplicator.filter(joined));
     }
-    const files = await writer.finish(output.last && lastRawOf(output.last));
+    const files = await writer.finish(lastRawOf(output.tail.findLast((file) => file.last_raw)?.last_raw, output.own));
     written.push(...files.written);
     replaced.push(...files.replaced);
   }

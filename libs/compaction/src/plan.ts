@@ -37,8 +37,8 @@ export interface Output<R extends RawHead> {
   readonly tail: readonly LogFile[];
   /** Joined by ordering time. */
   readonly sources: readonly Run<R>[];
-  /** The last raw file of the run's own sequence. */
-  readonly last: R | undefined;
+  /** Raw files of the run's own sequence, in order: what its next file will be compared with. */
+  readonly own: readonly R[];
 }
 
 /**
@@ -54,14 +54,14 @@ export function outputsOf<R extends RawHead>(runs: readonly Run<R>[]): Output<R>
   for (const run of runs) {
     if (run.raw.length === 0) continue;
     if (run.number === 0) withMain.unshift(run);
-    else if (run.merged.length > 0)
-      outputs.push({ run: run.number, tail: run.merged, sources: [run], last: run.raw.at(-1) });
+    else if (run.merged.length > 0) outputs.push({ run: run.number, tail: run.merged, sources: [run], own: run.raw });
     else if (beginsAfter(run, tail)) withMain.push(run);
     else late.push(run);
   }
-  if (withMain.length > 0) outputs.unshift({ run: 0, tail, sources: withMain, last: main?.raw.at(-1) });
+  if (withMain.length > 0) outputs.unshift({ run: 0, tail, sources: withMain, own: main?.raw ?? [] });
   const first = late[0];
-  if (first !== undefined) outputs.push({ run: first.number, tail: [], sources: late, last: late.at(-1)?.raw.at(-1) });
+  if (first !== undefined)
+    outputs.push({ run: first.number, tail: [], sources: late, own: late.flatMap((run) => run.raw) });
   return outputs;
 }
 

@@ -8,30 +8,61 @@ import { formatTime } from './time.ts';
 const HEAD_BYTES = 64 * 1024;
 
 /**
+ * How many records are looked at ahead of one that jumps forward in time. Where time falls back among them, the jump was the time
+ * at which Fluent Bit read a line whose own time it could not parse.
+ */
+const LOOK_AHEAD = 16;
+
+/**
  * Gives the records of one raw file, in the file's order, the times that they lack: a record without any time takes that of the
- * record before it, else the date in the key; one whose ordering time is not known (Fluent Bit did not parse it) takes its
- * predecessor's, at the file's start its successor's. Where no successor within {@link HEAD_BYTES} knows, ordering times stay
- * unknown, and the file goes where its neighbours put it.
+ * record before it, else the date in the key; one whose own time is not known (Fluent Bit did not parse it, or put the time of
+ * reading in its place) is ordered with its predecessor, at the file's start with its successor. Where no successor within
+ * {@link HEAD_BYTES} knows, ordering times stay unknown, and the file goes where its neighbours put it.
  */
 export class RawSequencer {
+  /** Records that wait for those that follow. */
+  private queue: LogRecord[] = [];
+  /** Records at the file's start that wait for the first whose place is known. */
   private held: LogRecord[] = [];
   private heldBytes = 0;
   private previous: LogRecord;
-  private readonly keyDate: LogRecord;
   private lastOrdered: LogRecord | undefined;
   private gaveUp = false;
+  private readonly keyMinute: number;
+  /** REORDER_WINDOW, in seconds. */
+  private readonly window: number;
 
-  /** `keyMinute`: the date in the file's key, in seconds since 1970. */
-  constructor(keyMinute: number) {
-    this.keyDate = recordOfKeyDate(keyMinute);
-    this.previous = this.keyDate;
+  /** `keyMinute`: the date in the file's key, in seconds since 1970. `window`: REORDER_WINDOW, in ms. */
+  constructor(keyMinute: number, window: number) {
+    this.keyMinute = keyMinute;
+    this.previous = recordOfKeyDate(keyMinute);
+    this.window = window / 1000;
   }
 
   /** Takes the next records and gives those whose times are settled. */
   push(records: readonly LogRecord[]): LogRecord[] {
+    const queue = this.queue.length === 0 ? records : [...this.queue, ...records];
+    const ready = Math.max(0, queue.length - LOOK_AHEAD);
+    const settled = this.settle(queue, ready);
+    this.queue = queue.slice(ready);
+    return settled;
+  }
+
+  /** The records still held back when the file is over. */
+  end(): LogRecord[] {
+    const settled = this.settle(this.queue, this.queue.length);
+    this.queue = [];
+    this.release(settled);
+    return settled;
+  }
+
+  private settle(queue: readonly LogRecord[], count: number): LogRecord[] {
     const settled: LogRecord[] = [];
-    for (const record of records) {
+    for (let i = 0; i < count; i++) {
+      const record = queue[i];
+      if (record === undefined) break;
       this.settleTime(record);
+      if (isOrdered(record) && this.isReadTime(queue, i, record)) record.orderSeconds = NaN;
       if (isOrdered(record)) {
         for (const waiting of this.held) copyOrder(record, waiting);
         this.release(settled);
@@ -49,11 +80,17 @@ export class RawSequencer {
     return settled;
   }
 
-  /** The records still held back when the file is over. */
-  end(): LogRecord[] {
-    const settled: LogRecord[] = [];
-    this.release(settled);
-    return settled;
+  /**
+   * Whether the record's time is that of reading: it jumps forward from the record before it, and falls back after. At the file's
+   * start nothing lies before: there most of what follows must be earlier, or anything if the date in the key speaks against it.
+   */
+  private isReadTime(queue: readonly LogRecord[], at: number, record: LogRecord): boolean {
+    const { lastOrdered } = this;
+    if (lastOrdered !== undefined && record.orderSeconds - lastOrdered.orderSeconds < this.window) return false;
+    const { earlier, all } = countEarlier(queue, at, record.orderSeconds - this.window);
+    return lastOrdered !== undefined || isMisdated(record.orderSeconds, this.keyMinute)
+      ? earlier > 0
+      : earlier * 2 > all;
   }
 
   private release(settled: LogRecord[]): void {
@@ -72,6 +109,29 @@ export class RawSequencer {
     if (isTimed(record)) this.previous = record;
   }
 }
+
+/** How many of the records soon after `at` have a time of their own, and how many of these are at `latest` (seconds) or earlier. */
+function countEarlier(queue: readonly LogRecord[], at: number, latest: number): { earlier: number; all: number } {
+  let earlier = 0;
+  let all = 0;
+  for (let i = at + 1; i <= at + LOOK_AHEAD && i < queue.length; i++) {
+    const record = queue[i];
+    if (record === undefined || !isOrdered(record)) continue;
+    all++;
+    if (record.orderSeconds <= latest) earlier++;
+  }
+  return { earlier, all };
+}
+
+/** A minute more or less is let pass. */
+const DATE_TOLERANCE_SECONDS = 120;
+
+/**
+ * Whether the date in a raw file's key (seconds since 1970) is not that of its first record, as it normally is: a buffer left over
+ * from a restart has the restart's.
+ */
+export const isMisdated = (firstRecord: number, keyMinute: number): boolean =>
+  Math.abs(firstRecord - keyMinute) >= DATE_TOLERANCE_SECONDS;
 
 function copyOrder(from: LogRecord, to: LogRecord): void {
   to.orderSeconds = from.orderSeconds;

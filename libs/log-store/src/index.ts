@@ -6,7 +6,14 @@ export { ASSUMED_DIALECT, commitsSafely, probeDialect, type ProbedStore, type St
 export { createS3ObjectStore, S3ObjectStore, type S3ObjectStoreOptions } from './s3-object-store.ts';
 export { Deduplicator } from './deduplicator.ts';
 export { mergedSources, type RawSource, rawSources } from './instance-records.ts';
-export { type ContainerInstance, earliestOf, endOrderOf, firstOrderOf, hasTrustedTimes, instancesOf } from './instances.ts';
+export {
+  type ContainerInstance,
+  earliestOf,
+  endOrderOf,
+  firstOrderOf,
+  hasTrustedTimes,
+  instancesOf,
+} from './instances.ts';
 export { join, type JoinedRecords, type Source } from './join.ts';
 export { LogReader, type LogReaderOptions, type PodLog, type ReadOptions } from './log-reader.ts';
 export { mergedRecords, type OnDamage } from './merged-file.ts';

@@ -109,11 +109,7 @@ export class LogReader {
   }
 
   private async openRaw(object: RawObject, signal: AbortSignal | undefined): Promise<RawFile> {
-    return RawFile.open(this.options.store, object, {
-      keepUpTo: KEEP_UP_TO,
-      maxRecord: this.options.maxRecord,
-      signal,
-    });
+    return RawFile.open(this.options.store, object, { ...this.options, keepUpTo: KEEP_UP_TO, signal });
   }
 }
 

@@ -89,13 +89,13 @@ export class MergedWriter {
     }
   }
 
-  /** Stores what is left and waits for all files. `lastRaw`: the raw file that the next one will be compared with. */
-  async finish(lastRaw: LastRaw | undefined): Promise<WrittenFiles> {
+  /** Stores what is left and waits for all files. `lastRaw`: the raw files that the next one will be compared with. */
+  async finish(lastRaw: LastRaw): Promise<WrittenFiles> {
     const replaced = this.uploads.length === 0 && this.draft.count > 0 ? await this.takeTail() : [];
     if (this.draft.count > 0) await this.rotate();
     const written = await Promise.all(this.uploads);
     const last = written.at(-1);
-    if (last !== undefined && lastRaw !== undefined) last.last_raw = lastRaw;
+    if (last !== undefined) last.last_raw = lastRaw;
     return { written, replaced };
   }
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import {
   type Instant,
+  isMisdated,
   isOrdered,
   LineBlocks,
   LineDecoder,
@@ -20,8 +21,8 @@ export interface RawObject extends ObjectInfo {
 
 /** How much of a raw file's text is looked at to know where it belongs. */
 const HEAD_TEXT = 64 * 1024;
-/** Normally the date in the key is the minute of the first record; a minute more or less is let pass. */
-const DATE_TOLERANCE_SECONDS = 120;
+/** A first record further than this from the date in the key has a clock that tells nothing; no buffer is left over for so long. */
+const CREDIBLE_SECONDS = 30 * 86_400;
 const NEWLINE = 0x0a;
 
 export interface RawFileOptions {
@@ -29,6 +30,8 @@ export interface RawFileOptions {
   readonly keepUpTo: number;
   /** Longest line that is kept, in bytes. */
   readonly maxRecord: number;
+  /** REORDER_WINDOW, in ms. */
+  readonly reorderWindow: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,7 +70,8 @@ export class RawFile {
     this.lastModified = body.lastModified;
     this.size = object.size;
     this.kept = whole ? head : undefined;
-    this.order = firstOrder(head, this.keyMinute);
+    const order = firstOrder(head, this.keyMinute, options.reorderWindow);
+    this.order = order !== undefined && Math.abs(order.seconds - this.keyMinute) < CREDIBLE_SECONDS ? order : undefined;
   }
 
   /** Reads the object's beginning, or all of it when it is small. Throws NotFoundError when it is gone. */
@@ -87,7 +91,7 @@ export class RawFile {
 
   /** Whether the date in the key is not that of the first record: a buffer left over from a restart has the restart's. */
   get misdated(): boolean {
-    return this.order !== undefined && Math.abs(this.order.seconds - this.keyMinute) >= DATE_TOLERANCE_SECONDS;
+    return this.order !== undefined && isMisdated(this.order.seconds, this.keyMinute);
   }
 
   /** Lines that were not of the usual form, so far. */
@@ -98,7 +102,7 @@ export class RawFile {
   /** The file's records in its order, with their times settled. To be called once. */
   async *records(): AsyncGenerator<LogRecord[]> {
     const lines = new LineBlocks(this.options.maxRecord);
-    const sequencer = new RawSequencer(this.keyMinute);
+    const sequencer = new RawSequencer(this.keyMinute, this.options.reorderWindow);
     const decode = (block: Uint8Array | undefined): LogRecord[] =>
       block === undefined ? [] : sequencer.push(this.decoder.decodeBlock(block));
     try {
@@ -125,11 +129,11 @@ export class RawFile {
 }
 
 /** The ordering time of the first record, as far as the beginning of the file's bytes tells it. */
-function firstOrder(bytes: Uint8Array, keyMinute: number): Instant | undefined {
+function firstOrder(bytes: Uint8Array, keyMinute: number, window: number): Instant | undefined {
   const text = headText(bytes);
   const decoder = new LineDecoder('raw', isUtf8);
-  const sequencer = new RawSequencer(keyMinute);
-  // Line by line: mostly the first one tells.
+  const sequencer = new RawSequencer(keyMinute, window);
+  // Line by line: a few tell.
   for (let start = 0; start < text.length;) {
     const newline = text.indexOf(NEWLINE, start);
     const end = newline < 0 ? text.length : newline + 1;
@@ -137,7 +141,8 @@ function firstOrder(bytes: Uint8Array, keyMinute: number): Instant | undefined {
     if (first !== undefined) return isOrdered(first) ? orderTime(first) : undefined;
     start = end;
   }
-  return undefined;
+  const [first] = sequencer.end();
+  return first !== undefined && isOrdered(first) ? orderTime(first) : undefined;
 }
 
 /** The beginning of the text; a few KiB of compressed bytes mostly hold a line, and more need not be decompressed twice. */

@@ -32,19 +32,19 @@ export interface Run<R extends RawHead> {
 }
 
 interface Building<R extends RawHead> extends Run<R> {
-  last: LastRaw | undefined;
+  last: LastRaw;
   /** A new file that begins before this is late. */
   lastOrder: Instant | undefined;
 }
 
 /** The runs of one container instance: `merged` in the metadata's order, `raw` in any. `window`: the reorder window in ms. */
 export function arrange<R extends RawHead>(merged: readonly LogFile[], raw: readonly R[], window: number): Run<R>[] {
-  const main: Building<R> = { number: 0, merged: [], raw: [], last: undefined, lastOrder: undefined };
+  const main: Building<R> = { number: 0, merged: [], raw: [], last: {}, lastOrder: undefined };
   const runs = [main];
   for (const file of merged) {
     const number = file.run ?? 0;
     let run = runs.find((candidate) => candidate.number === number);
-    if (run === undefined) runs.push((run = { number, merged: [], raw: [], last: undefined, lastOrder: undefined }));
+    if (run === undefined) runs.push((run = { number, merged: [], raw: [], last: {}, lastOrder: undefined }));
     run.merged.push(file);
     run.last = file.last_raw ?? run.last;
     run.lastOrder = lastOrderOf(file) ?? run.lastOrder;
@@ -52,22 +52,27 @@ export function arrange<R extends RawHead>(merged: readonly LogFile[], raw: read
   for (const file of raw.toSorted(compareArrival)) {
     const run = runFor(file, runs, main, window);
     run.raw.push(file);
-    run.last = lastRawOf(file);
+    run.last = stateAfter(run.last, file);
     run.lastOrder = file.order ?? run.lastOrder;
   }
   return runs.filter((run) => run.merged.length + run.raw.length > 0);
 }
 
-/** What the metadata keeps of the last raw file of a run. */
-export const lastRawOf = (file: RawHead): LastRaw => ({
-  date: file.parsed.date,
-  index: file.parsed.index,
-  ...(file.order !== undefined && { order_time: formatTime(file.order) }),
-  ...(file.misdated && { misdated: true }),
-});
+/** What the metadata keeps of the last raw files of a run, given what it kept of those before. */
+export const lastRawOf = (before: LastRaw | undefined, files: readonly RawHead[]): LastRaw =>
+  files.reduce(stateAfter, before ?? {});
+
+function stateAfter(before: LastRaw, file: RawHead): LastRaw {
+  const name = { date: file.parsed.date, index: file.parsed.index };
+  const order = file.order === undefined ? {} : { order_time: formatTime(file.order) };
+  if (file.misdated) return { ...before, ...order, misdated: name };
+  // After a file with a date of its own, the date of a restart vouches for nothing any more.
+  const { misdated, ...rest } = before;
+  return { ...rest, ...order, dated: name, ...(file.order === undefined && misdated && { misdated }) };
+}
 
 function runFor<R extends RawHead>(file: R, runs: Building<R>[], main: Building<R>, window: number): Building<R> {
-  const following = runs.find((run) => run.last !== undefined && follows(file, run.last));
+  const following = runs.find((run) => follows(file, run.last));
   if (following !== undefined) return following;
   const late =
     file.order !== undefined &&
@@ -78,7 +83,7 @@ function runFor<R extends RawHead>(file: R, runs: Building<R>[], main: Building<
     number: Math.max(...runs.map(({ number }) => number)) + 1,
     merged: [],
     raw: [],
-    last: undefined,
+    last: {},
     lastOrder: undefined,
   };
   runs.push(run);
@@ -86,13 +91,13 @@ function runFor<R extends RawHead>(file: R, runs: Building<R>[], main: Building<
 }
 
 /**
- * Whether the file's key vouches that it comes after `last`, which arrived before it: a later date or index, and dates that mean the
- * same in both (the first record's time, or that of a restart).
+ * Whether the file's key vouches that it comes after the run's files, which arrived before it: a later date or index than that of the
+ * last one whose date means the same: the first record's time, or the time of one restart.
  */
 const follows = (file: RawHead, last: LastRaw): boolean =>
-  file.misdated === (last.misdated ?? false) &&
-  (!file.misdated || file.parsed.date === last.date) &&
-  compareRawFiles(last, file.parsed) < 0;
+  file.misdated
+    ? last.misdated?.date === file.parsed.date && compareRawFiles(last.misdated, file.parsed) < 0
+    : last.dated !== undefined && compareRawFiles(last.dated, file.parsed) < 0;
 
 /** Order of arrival: by the store's clock, which has whole seconds in places; then by key. */
 const compareArrival = (a: RawHead, b: RawHead): number =>

@@ -7,14 +7,16 @@ import { z } from 'zod';
 
 const streams = z.array(z.enum(['stdout', 'stderr']));
 
-/** The last raw file that went into a merged file: what the next raw file is compared with to know whether it follows. */
+const rawName = z.looseObject({ date: z.string(), index: z.string() });
+
+/** The last raw files that went into a merged file: what the next one is compared with to know whether it follows. */
 const lastRaw = z.looseObject({
-  date: z.string(),
-  index: z.string(),
-  /** Ordering time of the file's first record. */
+  /** Ordering time of the last file's first record. */
   order_time: z.string().optional(),
-  /** The date in the key is not that of the first record (a buffer left over from a restart). */
-  misdated: z.boolean().optional(),
+  /** The last file whose date is that of its first record, as normal. */
+  dated: rawName.optional(),
+  /** The last file with another date: a buffer left over from a restart has the restart's. */
+  misdated: rawName.optional(),
 });
 
 const logFile = z.looseObject({

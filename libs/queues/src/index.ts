@@ -1,1 +1,15 @@
-export {};
+export {
+  CATALOGUE,
+  JOB_NAMES,
+  QUEUE_NAMES,
+  podJobId,
+  type JobName,
+  type PayloadOf,
+  type QueueName,
+} from './catalogue.ts';
+export { connectRedis, type ConnectOptions, type QueueConnection, type RedisClient } from './connection.ts';
+export * from './errors.ts';
+export { createPodSchedule, type PodSchedule, type PodScheduleOptions } from './pod-schedule.ts';
+export type { Handler, Handlers, JobContext, RunAgain } from './processor.ts';
+export { createQueues, type CreateQueuesOptions, type JobState, type QueueCounts, type Queues } from './producers.ts';
+export { startWorkers, type StartWorkersOptions, type Workers } from './workers.ts';

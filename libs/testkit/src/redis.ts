@@ -67,6 +67,7 @@ export async function startPrivateRedis({ settings = {} }: PrivateRedisOptions =
     'maxmemory-policy': 'noeviction',
     ...settings,
   };
+  const login = settings['requirepass'] === undefined ? '' : `:${encodeURIComponent(settings['requirepass'])}@`;
   let server: ChildProcess | undefined;
   // The last resort, for a test that fails before it disposes.
   const killOnExit = () => server?.kill('SIGKILL');
@@ -85,7 +86,7 @@ export async function startPrivateRedis({ settings = {} }: PrivateRedisOptions =
     server = await startServer(all, port);
   };
   const redis: PrivateRedis = {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${login}127.0.0.1:${port}`,
     port,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
@@ -117,6 +118,7 @@ async function startServer(settings: Readonly<Record<string, string>>, port: num
   const probe = new Redis({
     port,
     host: '127.0.0.1',
+    ...(settings['requirepass'] === undefined ? {} : { password: settings['requirepass'] }),
     lazyConnect: true,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
