@@ -1,4 +1,18 @@
 export { type EmbeddedS3, type EmbeddedS3Options, startEmbeddedS3 } from './embedded-s3.ts';
+export {
+  FLUENT_BIT_SCENARIOS,
+  type FluentBitInstance,
+  type FluentBitScenario,
+  fluentBitScenario,
+  type FluentBitScenarioName,
+  type FluentBitUpload,
+  REFERENCE_BUCKETS,
+  type ReferenceBucket,
+  referenceBucket,
+  type ReferenceBucketName,
+  type ReferenceObject,
+  type ReferenceRead,
+} from './fixtures.ts';
 export { type Fault, type FaultProxy, type FaultRule, type ProxiedRequest, startFaultProxy } from './fault-proxy.ts';
 export {
   type PrivateRedis,
