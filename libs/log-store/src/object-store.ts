@@ -54,7 +54,7 @@ export interface ObjectBody {
   bytes(): Promise<Uint8Array>;
 }
 
-/** A condition on a write. `absent`: create only. `etag`: replace only while unchanged. */
+/** A condition on a write. `absent`: create only. `etag`: replace only while unchanged; an object that is gone has changed. */
 export type WriteCondition = { readonly absent: true } | { readonly etag: string };
 
 export interface PutOptions {
