@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -49,12 +49,25 @@ export interface PrivateRedis {
 export interface PrivateRedisOptions {
   /** More settings, as in redis.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A Sentinel instead of a server: give it `{ sentinel: 'monitor <master> 127.0.0.1 <port> 1' }` as settings. */
+  readonly sentinel?: boolean;
 }
 
 const START_TIMEOUT_MS = 10_000;
 
 /** @throws Error when there is no redis-server on the PATH or it does not start */
-export async function startPrivateRedis({ settings = {} }: PrivateRedisOptions = {}): Promise<PrivateRedis> {
+export async function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startOnFreePort(options);
+    } catch (error) {
+      // Another process may take the free port between our choosing it and Redis binding it.
+      if (tries === 3) throw error;
+    }
+  }
+}
+
+async function startOnFreePort({ settings = {}, sentinel = false }: PrivateRedisOptions): Promise<PrivateRedis> {
   const port = await freePort();
   const dir = await mkdtemp(join(tmpdir(), 'cordwood-private-redis-'));
   const all = {
@@ -83,7 +96,7 @@ export async function startPrivateRedis({ settings = {} }: PrivateRedisOptions =
   const start = async ({ empty = false }: { readonly empty?: boolean } = {}) => {
     if (server) throw new Error('This Redis runs already');
     if (empty) await rm(join(dir, 'appendonlydir'), { recursive: true, force: true });
-    server = await startServer(all, port);
+    server = await startServer(all, { sentinel });
   };
   const redis: PrivateRedis = {
     url: `redis://${login}127.0.0.1:${port}`,
@@ -106,8 +119,15 @@ export async function startPrivateRedis({ settings = {} }: PrivateRedisOptions =
   return redis;
 }
 
-async function startServer(settings: Readonly<Record<string, string>>, port: number): Promise<ChildProcess> {
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+async function startServer(
+  settings: Readonly<Record<string, string>> & { readonly dir: string; readonly port: string },
+  { sentinel }: { readonly sentinel: boolean },
+): Promise<ChildProcess> {
+  // A file and no arguments, because a Sentinel insists on one.
+  const config = join(settings.dir, 'redis.conf');
+  const lines = Object.entries(settings).map(([name, value]) => `${name} ${value === '' ? '""' : value}\n`);
+  await writeFile(config, lines.join(''));
+  const args = sentinel ? [config, '--sentinel'] : [config];
   // Debian keeps some servers in sbin, which is not on every user's PATH.
   const PATH = [process.env['PATH'] ?? '', '/usr/sbin', '/usr/local/sbin'].join(delimiter);
   const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PATH } });
@@ -116,7 +136,7 @@ async function startServer(settings: Readonly<Record<string, string>>, port: num
   await once(server, 'spawn');
 
   const probe = new Redis({
-    port,
+    port: Number(settings.port),
     host: '127.0.0.1',
     ...(settings['requirepass'] === undefined ? {} : { password: settings['requirepass'] }),
     lazyConnect: true,
