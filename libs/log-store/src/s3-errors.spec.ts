@@ -70,6 +70,10 @@ describe('no answer', () => {
   });
 });
 
+test('a region that nobody configured will not come by waiting', () => {
+  expect(toStoreError(new Error('Region is missing'), operation).constructor).toBe(StoreError);
+});
+
 test('the message says what failed on what, and the cause is kept', () => {
   const cause = answered(403, 'AccessDenied', 'not yours');
   const error = toStoreError(cause, operation);

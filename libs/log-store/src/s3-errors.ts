@@ -34,7 +34,8 @@ export function toStoreError(error: unknown, failed: FailedOperation): StoreErro
 
   if (status === undefined) {
     if (name !== undefined && CONFIGURATION_ERRORS.has(name)) return new AccessDeniedError(message, details);
-    return name !== undefined && OUR_MISTAKES.has(name)
+    // The SDK has no name of its own for a region that nobody configured.
+    return (name !== undefined && OUR_MISTAKES.has(name)) || message === 'Region is missing'
       ? new StoreError(message, details)
       : new StoreUnavailableError(message, details);
   }
