@@ -73,7 +73,7 @@ function jsonText(text: string, field: string): string {
   const { rawJSON } = JSON as unknown as { rawJSON: (source: string) => unknown };
   const keepSource = (_key: string, value: unknown, context?: { readonly source: string }): unknown =>
     typeof value === 'number' && context !== undefined ? rawJSON(context.source) : value;
-  const value = JSON.parse(text, keepSource as (key: string, value: unknown) => unknown) as Record<string, unknown>;
+  const value = JSON.parse(text, keepSource) as Record<string, unknown>;
   return JSON.stringify(value[field]);
 }
 

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 
 /** Output of zlib in one piece; its default of 16 KiB costs a turn of the event loop each. */
@@ -65,23 +65,19 @@ async function firstBytes(input: AsyncIterator<Uint8Array>): Promise<Uint8Array 
 
 async function* gunzip(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const gunzipper = createGunzip({ chunkSize: CHUNK });
-  const feeding = (async () => {
-    for (let chunk: Uint8Array | undefined = first; chunk !== undefined;) {
-      if (gunzipper.destroyed) return;
-      if (!gunzipper.write(chunk)) await Promise.race([once(gunzipper, 'drain'), once(gunzipper, 'close')]);
-      const next = await rest.next();
-      chunk = next.done === true ? undefined : next.value;
-    }
-    gunzipper.end();
-  })();
-  // A failure to read the object must end the output too; awaiting `feeding` below is what reports it.
-  feeding.catch((error: unknown) => gunzipper.destroy(error instanceof Error ? error : new Error(String(error))));
+  const feeding = pipeline(chain(first, rest), gunzipper);
+  // Whatever ends the feeding ends the output with the same error.
+  feeding.catch(() => undefined);
   try {
     yield* gunzipper as AsyncIterable<Uint8Array>;
   } finally {
     gunzipper.destroy();
   }
-  await feeding;
+}
+
+async function* chain(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* { [Symbol.asyncIterator]: () => rest };
 }
 
 const isZlibError = (error: unknown): error is NodeJS.ErrnoException =>
@@ -94,7 +90,7 @@ const isZlibError = (error: unknown): error is NodeJS.ErrnoException =>
 async function* salvage(open: () => AsyncIterable<Uint8Array>, skip: number): AsyncGenerator<Uint8Array> {
   const STEP = 4096;
   const end = { input: 0 };
-  for await (const chunk of inflateUntilError(open, () => STEP, end)) void chunk;
+  for await (const _ of inflateUntilError(open, () => STEP, end));
   const failing = end.input - STEP;
   let position = 0;
   for await (const chunk of inflateUntilError(open, (at) => (at < failing ? STEP : 1), end)) {
@@ -112,9 +108,9 @@ async function* inflateUntilError(
 ): AsyncGenerator<Uint8Array> {
   const gunzipper = createGunzip({ chunkSize: CHUNK });
   let output: Uint8Array[] = [];
-  let failed = false;
+  const state = { failed: false };
   gunzipper.on('data', (chunk: Buffer) => output.push(chunk));
-  gunzipper.on('error', () => (failed = true));
+  gunzipper.on('error', () => (state.failed = true));
   end.input = 0;
   try {
     for await (const chunk of open()) {
@@ -129,7 +125,7 @@ async function* inflateUntilError(
         });
         yield* output;
         output = [];
-        if (failed) return;
+        if (state.failed) return;
       }
     }
   } finally {

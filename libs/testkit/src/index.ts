@@ -22,3 +22,5 @@ export {
   testQueuePrefix,
   testRedisUrl,
 } from './redis.ts';
+export { MemoryObjectStore } from './memory-object-store.ts';
+export { openTestStore, type TestStore } from './test-store.ts';
