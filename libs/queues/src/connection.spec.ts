@@ -76,3 +76,36 @@ test('a Cluster: queues, workers and the schedule', async () => {
     await redis.dispose();
   }
 });
+
+test('Sentinels name the master', async () => {
+  const master = await startPrivateRedis();
+  const sentinel = await startPrivateRedis({
+    sentinel: true,
+    settings: { sentinel: `monitor my-master 127.0.0.1 ${master.port} 1` },
+  });
+  // The first one is not there: the second is asked.
+  const fixture = createFixture(`redis+sentinel://127.0.0.1:1,127.0.0.1:${sentinel.port}/my-master/2`, '{sentinel}');
+  try {
+    await expectSoon('connected', () =>
+      ping(fixture).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const done: string[] = [];
+    fixture.workers({
+      compact: async ({ pod }) => {
+        done.push(pod);
+      },
+    });
+    await fixture.queues().enqueueCompactions(['p']);
+    await expectSoon('done', () => done.length === 1);
+    const admin = new Redis(`${master.url}/2`);
+    expect(await admin.exists('{sentinel}:compaction:meta')).toBe(1);
+    admin.disconnect();
+  } finally {
+    await fixture.close();
+    await sentinel.dispose();
+    await master.dispose();
+  }
+});

@@ -40,6 +40,7 @@ const SOCKET_TIMEOUT_MS = 30_000;
 export function connectRedis({ target, logger, name }: ConnectOptions): QueueConnection {
   const common: ClientOptions = {
     connectTimeout: 5_000,
+    disconnectTimeout: 200,
     retryStrategy: reconnectDelayMs,
     // After a failover the old master is a read-only replica: connect anew, and ask the new one again.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
