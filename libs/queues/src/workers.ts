@@ -108,11 +108,11 @@ export function startWorkers(options: StartWorkersOptions): Workers {
     }
     if (!hasEnded()) {
       logger.warn('workers closed by force', { running: running.size });
-      for (const worker of workers)
-        worker
-          .getBackend()
-          .close(true)
-          .catch(() => undefined);
+      for (const worker of workers) {
+        // Stops its timers, which BullMQ's closing does only when the jobs have ended.
+        worker.pause(true).catch(() => undefined);
+        settled(worker.getBackend().close(true), 1_000).catch(() => undefined);
+      }
     }
     if (cleanup) await settled(cleanup.queue.close(), 500);
     return hasEnded();
