@@ -1,0 +1,4 @@
+export { failureOf, type Failure } from './failure.ts';
+export { createFindings, type Findings } from './findings.ts';
+export { type Bucket, openBucket } from './open-bucket.ts';
+export { createPodWork, type PodJob, type PodWork } from './pod-work.ts';
