@@ -1,1 +1,5 @@
-export {};
+import { runApp } from '@cordwood/service';
+import { compose } from './compose.ts';
+import { schema } from './config.ts';
+
+process.exit(await runApp({ name: 'compactor-worker', schema, env: process.env, compose }));

@@ -1,0 +1,39 @@
+import { createPodWork } from '@cordwood/bucket';
+import type { Cleaner, CleaningResult } from '@cordwood/compaction';
+import { MetadataError } from '@cordwood/pod-metadata';
+import { type Handler, PermanentJobError } from '@cordwood/queues';
+import type { Metrics } from '@cordwood/service';
+
+export interface CleanHandlerOptions {
+  readonly cleaner: Pick<Cleaner, 'clean'>;
+  readonly metrics: Metrics;
+}
+
+/** The `clean` job: deletes what is due of one pod, and comes again when the next thing is, until nothing is left. */
+export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): Handler<'clean'> {
+  const deleted = metrics.counter({
+    name: 'cordwood_cleanup_deleted_files_total',
+    help: 'Files deleted: raw (merged), superseded (replaced merged files), orphan (merged files that no metadata lists).',
+    labels: ['kind'],
+  });
+  const work = createPodWork<CleaningResult>({
+    metrics,
+    name: 'cleanup',
+    message: 'pod cleaned',
+    outcome: ({ againInMs }) => (againInMs === undefined ? 'finished' : 'again'),
+    fields: (result) => ({ ...result }),
+  });
+
+  return async ({ pod }, { log, signal }) => {
+    try {
+      const result = await work({ pod, log, signal }, () => cleaner.clean(pod, signal));
+      deleted.inc({ kind: 'raw' }, result.deletedRaw);
+      deleted.inc({ kind: 'superseded' }, result.deletedSuperseded);
+      deleted.inc({ kind: 'orphan' }, result.deletedOrphans);
+      return result.againInMs === undefined ? undefined : { againInMs: result.againInMs };
+    } catch (error) {
+      if (!(error instanceof MetadataError)) throw error;
+      throw new PermanentJobError(`nothing of pod ${pod} is deleted: ${error.message}`, { cause: error });
+    }
+  };
+}
