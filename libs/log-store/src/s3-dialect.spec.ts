@@ -105,3 +105,13 @@ test('without rights nothing is found out, and what was written is taken away', 
   await expect(probeDialect(store)).rejects.toThrow(AccessDeniedError);
   expect(store.objects.size).toBe(0);
 });
+
+test('a race that fails half-way leaves nobody behind to write later', async () => {
+  const store = new FakeStore({ slowly: true });
+  const put = store.put.bind(store);
+  let calls = 0;
+  store.put = (...args) => (calls++ === 0 ? Promise.reject(new AccessDeniedError('403', details)) : put(...args));
+  await expect(probeDialect(store)).rejects.toThrow(AccessDeniedError);
+  await delay(20);
+  expect(store.objects.size).toBe(0);
+});

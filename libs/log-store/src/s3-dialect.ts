@@ -135,12 +135,13 @@ async function probeBatchDelete(
   return (await store.exists(stays)) && !(await store.exists(goes));
 }
 
-/** How many of several parallel writes of different bodies were accepted. */
+/** How many of several parallel writes of different bodies were accepted. Waits for all, so that none is left to write after the clean-up. */
 async function race(write: (body: Uint8Array) => Promise<unknown>): Promise<number> {
-  const outcomes = await Promise.all(
-    Array.from({ length: RACERS }, (_, racer) => accepts(write(bytes(`racer ${racer}`)))),
-  );
-  return outcomes.filter(Boolean).length;
+  const writes = Array.from({ length: RACERS }, (_, racer) => accepts(write(bytes(`racer ${racer}`))));
+  const outcomes = await Promise.allSettled(writes);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  return outcomes.filter((outcome) => outcome.status === 'fulfilled' && outcome.value).length;
 }
 
 async function refuses(write: Promise<unknown>): Promise<boolean> {
