@@ -39,7 +39,7 @@ export class LineBlocks {
     this.rest = [];
     this.restLength = 0;
     this.keep(chunk.subarray(lastNewline + 1));
-    return block;
+    return block.length > this.maxRecord ? this.withoutOversized(block) : block;
   }
 
   /** The last line, when it has no newline. */
@@ -48,6 +48,17 @@ export class LineBlocks {
     this.rest = [];
     this.restLength = 0;
     return block;
+  }
+
+  private withoutOversized(block: Uint8Array): Uint8Array {
+    const lines: Uint8Array[] = [];
+    for (let start = 0; start < block.length;) {
+      const end = block.indexOf(NEWLINE, start) + 1;
+      if (end - 1 - start > this.maxRecord) this.oversized++;
+      else lines.push(block.subarray(start, end));
+      start = end;
+    }
+    return lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines);
   }
 
   private keep(bytes: Uint8Array): void {

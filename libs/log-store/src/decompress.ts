@@ -80,8 +80,9 @@ async function* chain(first: Uint8Array, rest: AsyncIterator<Uint8Array>): Async
   yield* { [Symbol.asyncIterator]: () => rest };
 }
 
+/** Told by the code: zlib's errors need not be of this realm's Error. */
 const isZlibError = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('Z_');
+  typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('Z_');
 
 /**
  * What a damaged object holds beyond the first `skip` bytes of its text. zlib gives nothing of the piece of input that it fails

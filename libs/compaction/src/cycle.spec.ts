@@ -1,0 +1,239 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { MetadataStore, type ObjectStore } from '@cordwood/log-store';
+import { MetadataError } from '@cordwood/pod-metadata';
+import { metadataKey } from '@cordwood/s3-key-format';
+import { MemoryObjectStore } from '@cordwood/testkit';
+import { gzipSync } from 'node:zlib';
+import { type Cycle, startCycle } from './cycle-harness.ts';
+import { CONTAINER_ID, NAMESPACE, POD, rawBody, rawKey, textOf, timeAt } from './raw-writer.ts';
+
+let store: MemoryObjectStore;
+let cycle: Cycle;
+beforeEach(() => {
+  store = new MemoryObjectStore();
+  cycle = startCycle(store, { cleanupDelay: 60_000, orphanAge: 3_600_000 });
+});
+const keys = (prefix: string): string[] => [...store.objects.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+const text = async (): Promise<string> => cycle.text(POD, NAMESPACE);
+const metadata = async () => (await new MetadataStore(store).read(POD)).metadata;
+const put = async (second: number, index: number, seconds: readonly number[]): Promise<void> => {
+  store.clock += 1000;
+  await store.put(rawKey(second, index), rawBody(seconds));
+};
+
+test('a cleaned, idle pod has no raw files, and exactly the merged files that its metadata lists', async () => {
+  await put(0, 0, [0, 1, 2]);
+  await put(60, 1, [60, 61]);
+  await cycle.compactor.compact(POD);
+  await put(120, 2, [120]);
+  const { cleanInMs } = await cycle.compactor.compact(POD);
+  expect(cleanInMs).toBeGreaterThan(0);
+  expect(cleanInMs).toBeLessThanOrEqual(60_000);
+  store.clock += 60_000;
+  expect(await cycle.cleaner.clean(POD)).toEqual({
+    deletedRaw: 3,
+    deletedSuperseded: 1,
+    deletedOrphans: 0,
+    againInMs: undefined,
+  });
+  expect(keys('kube.')).toEqual([]);
+  expect(keys('data/')).toEqual((await metadata()).log_files.map(({ key }) => key).toSorted());
+  expect(await metadata()).toMatchObject({ merged_raw: [], superseded: [], damaged: [] });
+  expect(await text()).toBe(textOf([0, 1, 2, 60, 61, 120]));
+});
+
+test('nothing is deleted before the delay is over', async () => {
+  await put(0, 0, [0]);
+  await cycle.compactor.compact(POD);
+  store.clock += 59_000;
+  expect((await cycle.cleaner.clean(POD)).againInMs).toBeGreaterThan(0);
+  await cycle.compactor.compact(POD);
+  expect(keys('kube.')).toHaveLength(1);
+});
+
+test('a compaction cleans what is due before it merges, with one commit', async () => {
+  await put(0, 0, [0]);
+  await cycle.compactor.compact(POD);
+  await put(60, 1, [60]);
+  store.clock += 60_000;
+  expect(await cycle.compactor.compact(POD)).toMatchObject({ deletedRaw: 1, rawFiles: 1, commits: 1 });
+  expect(keys('kube.')).toEqual([rawKey(60, 1)]);
+  expect(await text()).toBe(textOf([0, 60]));
+});
+
+describe('files that arrive late', () => {
+  test.each([
+    ['between merged files', 60, 7, [60, 61]],
+    ['before everything', 0, 9, [1, 2]],
+    ['with records among those of a merged file', 0, 5, [30, 121]],
+  ])('%s: read at their time, raw and merged', async (_, second, index, seconds) => {
+    await put(0, 1, [0, 40]);
+    await put(120, 8, [120, 130]);
+    await cycle.compactor.compact(POD);
+    store.clock += 60_000;
+    await cycle.cleaner.clean(POD);
+    await put(second, index, seconds);
+    const expected = textOf([0, 40, 120, 130, ...seconds].toSorted((a, b) => a - b));
+    expect(await text()).toBe(expected);
+    await cycle.compactor.compact(POD);
+    expect(await text()).toBe(expected);
+    store.clock += 60_000;
+    await cycle.cleaner.clean(POD);
+    expect(keys('kube.')).toEqual([]);
+    expect(await text()).toBe(expected);
+    await put(180, 9, [180]);
+    await cycle.compactor.compact(POD);
+    expect(await text()).toBe(`${expected}${textOf([180])}`);
+  });
+});
+
+test('a raw object overwritten after merging is new input, and cleaning deletes only the version it merged', async () => {
+  await put(0, 0, [0, 1]);
+  await cycle.compactor.compact(POD);
+  await put(0, 0, [2, 3]);
+  expect(await text()).toBe(textOf([0, 1, 2, 3]));
+  store.clock += 60_000;
+  await cycle.cleaner.clean(POD);
+  expect(keys('kube.')).toEqual([rawKey(0, 0)]);
+  expect(await text()).toBe(textOf([0, 1, 2, 3]));
+  await cycle.compactor.compact(POD);
+  store.clock += 60_000;
+  await cycle.cleaner.clean(POD);
+  expect(keys('kube.')).toEqual([]);
+  expect(await text()).toBe(textOf([0, 1, 2, 3]));
+});
+
+test('records delivered in two raw objects are one, before and after either is merged', async () => {
+  await put(0, 0, [0, 1, 2, 3]);
+  await put(2, 1, [2, 3, 4]);
+  expect(await text()).toBe(textOf([0, 1, 2, 3, 4]));
+  await cycle.compactor.compact(POD);
+  await put(1, 2, [1, 2, 3, 4, 5]);
+  expect(await text()).toBe(textOf([0, 1, 2, 3, 4, 5]));
+  await cycle.compactor.compact(POD);
+  expect(await text()).toBe(textOf([0, 1, 2, 3, 4, 5]));
+});
+
+test('equal records of one file are as many as the program wrote', async () => {
+  await put(0, 0, [0, 0, 0]);
+  await put(0, 1, [0, 0, 0, 0]);
+  expect(await text()).toBe(textOf([0, 0, 0, 0]));
+  await cycle.compactor.compact(POD);
+  expect(await text()).toBe(textOf([0, 0, 0, 0]));
+});
+
+describe('requests', () => {
+  test('a merge needs no more than raw files, merged files and six', async () => {
+    for (let i = 0; i < 10; i++) await put(i * 60, i, [i * 60]);
+    store.requests.clear();
+    const { mergedFiles } = await cycle.compactor.compact(POD);
+    const requests = [...store.requests.values()].reduce((sum, count) => sum + count, 0);
+    expect(requests).toBeLessThanOrEqual(10 + mergedFiles + 6);
+  });
+
+  test('cleaning a pod of ten files needs no more than five', async () => {
+    for (let i = 0; i < 10; i++) await put(i * 60, i, [i * 60]);
+    await cycle.compactor.compact(POD);
+    store.clock += 60_000;
+    store.requests.clear();
+    await cycle.cleaner.clean(POD);
+    expect(keys('kube.')).toEqual([]);
+    expect([...store.requests.values()].reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(5);
+  });
+});
+
+describe('orphans', () => {
+  const orphan = `data/${POD}/${CONTAINER_ID}/202611201000_1.gz`;
+
+  test('are swept when old enough, after a commit that defeats merges in flight', async () => {
+    await put(0, 0, [0]);
+    await cycle.compactor.compact(POD);
+    await store.put(orphan, gzipSync('x'));
+    const inFlight = await new MetadataStore(store).read(POD);
+    store.clock += 60_000;
+    expect((await cycle.cleaner.clean(POD)).againInMs).toBe(3_600_000 - 60_000);
+    store.clock += 3_600_000;
+    expect(await cycle.cleaner.clean(POD)).toMatchObject({ deletedOrphans: 1, againInMs: undefined });
+    expect(keys('data/')).not.toContain(orphan);
+    await expect(
+      new MetadataStore(store).commit(POD, inFlight, { ...inFlight.metadata, commit_id: 'late' }),
+    ).rejects.toThrow('committed the metadata of job-a first');
+    expect(await text()).toBe(textOf([0]));
+  });
+});
+
+describe('bad input', () => {
+  const lines = rawBody([0, 1, 2, 3]);
+  const cut = gzipSync(lines).subarray(0, -20);
+
+  test('a gzip cut short: what comes before the damage is kept, the object is set aside, and only then cleaned', async () => {
+    store.clock += 1000;
+    await store.put(rawKey(0, 0), cut);
+    const { damaged } = await cycle.compactor.compact(POD);
+    expect(damaged).toBe(1);
+    const [entry] = (await metadata()).damaged;
+    expect(entry).toMatchObject({ key: rawKey(0, 0), reason: expect.stringMatching(/^gzip: /) });
+    expect(store.objects.get(entry?.kept_as ?? '')?.bytes).toEqual(Uint8Array.from(cut));
+    expect(await text()).toMatch(/^line at second 0\nline at second 1\n/);
+    store.clock += 60_000;
+    await cycle.cleaner.clean(POD);
+    expect(keys('kube.')).toEqual([]);
+    expect(keys('damaged/')).toHaveLength(1);
+  });
+
+  test('a raw line longer than MAX_RECORD is set aside, its neighbours are kept', async () => {
+    cycle = startCycle(store, { maxRecord: 10_000 });
+    const long = JSON.stringify({ time: timeAt(1), stream: 'stdout', log: 'x'.repeat(20_000) });
+    store.clock += 1000;
+    await store.put(rawKey(0, 0), Buffer.concat([rawBody([0]), Buffer.from(`${long}\n`), rawBody([2])]));
+    expect(await cycle.compactor.compact(POD)).toMatchObject({ damaged: 1, records: 2 });
+    expect(await text()).toBe(textOf([0, 2]));
+    expect(keys('damaged/')).toHaveLength(1);
+  });
+
+  test('what is no raw file is reported and left alone', async () => {
+    await put(0, 0, [0]);
+    const strays = [`kube.var.log.containers.${POD}_x`, `${rawKey(0, 0)}.tmp`, rawKey(60, 3)];
+    for (const key of strays) await store.put(key, Buffer.from(key === rawKey(60, 3) ? '' : 'x'));
+    await cycle.compactor.compact(POD);
+    store.clock += 60_000;
+    await cycle.cleaner.clean(POD);
+    expect(keys('kube.')).toEqual(strays.toSorted());
+    expect(cycle.reports).toContainEqual({ key: rawKey(60, 3), reason: 'empty object' });
+    expect(await text()).toBe(textOf([0]));
+  });
+
+  test.each([
+    ['no JSON', '{"version":', 'not JSON'],
+    ['a newer version', '{"version":3,"log_files":[]}', 'newer version'],
+    ['something else', '{"version":2,"log_files":"none"}', 'log_files'],
+  ])('metadata that is %s stops the pod, and nothing changes', async (_, body, reason) => {
+    await put(0, 0, [0]);
+    await store.put(metadataKey(POD), Buffer.from(body));
+    const before = new Map(store.objects);
+    for (const attempt of [cycle.compactor.compact(POD), cycle.cleaner.clean(POD), text()]) {
+      await expect(attempt).rejects.toThrow(MetadataError);
+    }
+    await expect(text()).rejects.toThrow(reason);
+    expect(store.objects).toEqual(before);
+  });
+
+  test('deletions that the store refuses are named, and tried again', async () => {
+    await put(0, 0, [0]);
+    await cycle.compactor.compact(POD);
+    store.clock += 60_000;
+    const refusing: ObjectStore = Object.assign(Object.create(store) as ObjectStore, {
+      deleteMany: async (targets: readonly { key: string }[]) =>
+        Promise.resolve({
+          deleted: [],
+          failed: targets.map(({ key }) => ({ key, code: 'AccessDenied', message: 'no' })),
+        }),
+    });
+    await expect(startCycle(refusing, { cleanupDelay: 60_000 }).cleaner.clean(POD)).rejects.toThrow(
+      `delete memory/${rawKey(0, 0)}: AccessDenied`,
+    );
+    expect((await metadata()).merged_raw).toHaveLength(1);
+    await cycle.cleaner.clean(POD);
+    expect(keys('kube.')).toEqual([]);
+  });
+});
