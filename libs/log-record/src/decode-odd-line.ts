@@ -73,8 +73,13 @@ function jsonText(text: string, field: string): string {
   const { rawJSON } = JSON as unknown as { rawJSON: (source: string) => unknown };
   const keepSource = (_key: string, value: unknown, context?: { readonly source: string }): unknown =>
     typeof value === 'number' && context !== undefined ? rawJSON(context.source) : value;
-  const value = JSON.parse(text, keepSource) as Record<string, unknown>;
-  return JSON.stringify(value[field]);
+  try {
+    const value = JSON.parse(text, keepSource) as Record<string, unknown>;
+    return JSON.stringify(value[field]);
+  } catch {
+    // Nested deeper than the stack: then the whole line is the text.
+    return text;
+  }
 }
 
 function fromFields(fields: Fields, format: LineFormat): LogRecord {
@@ -84,8 +89,9 @@ function fromFields(fields: Fields, format: LineFormat): LogRecord {
   const timeEnd = Buffer.byteLength(time);
   const instant = fields.time === undefined ? undefined : parseTime(fields.time);
   const parsed = format === 'merged' || fields.stream !== undefined;
-  const order =
-    (fields.orderTime === undefined ? undefined : parseTime(fields.orderTime)) ?? (parsed ? instant : undefined);
+  // In a raw line `ot` is a key of the application's own.
+  const orderTime = format === 'merged' && fields.orderTime !== undefined ? parseTime(fields.orderTime) : undefined;
+  const order = orderTime ?? (parsed ? instant : undefined);
   return {
     bytes,
     timeStart: 0,
