@@ -38,8 +38,8 @@ test('compactors and cleaners on the same pod at once: nothing lost, nothing twi
     expectSameText(await cycle.text(pod, NAMESPACE), expected, `round ${round.toString()}`);
   }
   await cycle.compactor.compact(pod);
-  await cycle.cleaner.clean(pod);
-  await cycle.cleaner.clean(pod);
+  // The store's clock has whole seconds in places, so the last files may need one to be old enough.
+  for (let left: number | undefined = 0; left !== undefined;) left = (await cycle.cleaner.clean(pod)).againInMs;
   expectSameText(await cycle.text(pod, NAMESPACE), textOf(written), 'at the end');
   const { metadata } = await cycle.options.metadata.read(pod);
   const stored: string[] = [];
