@@ -1,1 +1,5 @@
-export {};
+import { runApp } from '@cordwood/service';
+import { compose } from './compose.ts';
+import { configSchema } from './config.ts';
+
+process.exit(await runApp({ name: 'reader-api', schema: configSchema, env: process.env, compose }));

@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Fields, Logger } from '@cordwood/service';
+import type { ApiError } from '../errors/catalogue.ts';
+import type { HttpMetrics } from '../metrics.ts';
+
+/** Asked for by machines every few seconds. */
+const QUIET_ROUTES = new Set(['/healthz', '/readyz', '/metrics', '/ping']);
+/** What nginx made known for a client that left. */
+const CLIENT_LEFT = 499;
+
+/** A request and its answer, as metrics and the access log tell of it: one flat line when all is over. */
+export class Exchange {
+  /** The route's pattern, never the path: it becomes a label. */
+  route = 'none';
+  /** Aborted when the connection closes, and so when the client leaves. */
+  readonly signal: AbortSignal;
+  readonly #startedAt = performance.now();
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #path: string;
+  #sentBytes = 0;
+  #firstByteMs: number | undefined;
+  #error: ApiError | undefined;
+  #broken = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { logger, metrics }: { readonly logger: Logger; readonly metrics: HttpMetrics },
+  ) {
+    const closed = new AbortController();
+    this.signal = closed.signal;
+    this.#request = request;
+    this.#response = response;
+    // Queries may hold what is nobody's business.
+    this.#path = (request.url ?? '').split('?', 1).join('').slice(0, 1000);
+    response.once('close', () => {
+      closed.abort(new Error('the connection was closed'));
+      this.#report(logger, metrics);
+    });
+  }
+
+  sent(bytes: number): void {
+    this.#firstByteMs ??= this.#elapsed();
+    this.#sentBytes += bytes;
+  }
+
+  /** `broken`: the answer had begun already. */
+  failed(error: ApiError, { broken }: { readonly broken: boolean }): void {
+    this.#error = error;
+    this.#broken = broken;
+  }
+
+  #elapsed(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  #report(logger: Logger, metrics: HttpMetrics): void {
+    const { method = '' } = this.#request;
+    const left = !this.#response.writableFinished && !this.#broken;
+    const status = left ? CLIENT_LEFT : this.#response.statusCode;
+    const elapsed = this.#elapsed();
+    const { route } = this;
+    metrics.requests.inc({ method, route, status });
+    metrics.duration.observe({ route }, elapsed / 1000);
+    if (this.#firstByteMs !== undefined) metrics.firstByte.observe({ route }, this.#firstByteMs / 1000);
+    metrics.sentBytes.inc({ route }, this.#sentBytes);
+    if (this.#error !== undefined) metrics.errors.inc({ code: this.#error.code, broken: String(this.#broken) });
+
+    const fields: Fields = {
+      method,
+      route,
+      path: this.#path,
+      status,
+      durationMs: Math.round(elapsed),
+      ...(this.#firstByteMs !== undefined && { firstByteMs: Math.round(this.#firstByteMs) }),
+      sentBytes: this.#sentBytes,
+      ...(left && { clientLeft: true }),
+      ...(this.#broken && { broken: true }),
+      ...(this.#error !== undefined && { errorCode: this.#error.code }),
+      // Messages about a request quote it.
+      ...(this.#error !== undefined && this.#error.status >= 500 && { errorMessage: this.#error.message }),
+    };
+    if (this.#error?.code === 'internal_error') logger.error('request', { ...fields, error: this.#error.cause });
+    else if (this.#broken || (this.#error !== undefined && status >= 500)) logger.warn('request', fields);
+    else if (QUIET_ROUTES.has(route)) logger.debug('request', fields);
+    else logger.info('request', fields);
+  }
+}
