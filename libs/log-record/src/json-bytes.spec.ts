@@ -11,6 +11,7 @@ const piece = fc.oneof(
   { weight: 4, arbitrary: fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text).slice(1, -1)) },
   fc.constantFrom('\\"', '\\\\', '\\/', '\\b', '\\f', '\\n', '\\r', '\\t', '{', '}', '[', ':', ','),
   hex.map((digits) => `\\u${digits}`),
+  fc.constantFrom('\\u007f', '\\u0080', '\\u07ff', '\\u0800', '\\uffff', '\\ue000'),
   fc.constantFrom('\\ud83d\\ude00', '\\uD83D', '\\ude00', '\\ud83d\\u0041', '\\ud83d\\ud83d\\ude00', '\\udbff\\udfff'),
 );
 const invalidPiece = fc.constantFrom('\\x', '\\', '\\u12', '\\u12g4', '\\U0041', '\n', '\t', '\0', '\x1f', '\\u 123');

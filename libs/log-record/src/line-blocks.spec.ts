@@ -50,7 +50,7 @@ test('lines that are too long are dropped and counted, wherever the chunks end; 
 test('a line that is exactly as long as allowed is kept, chunk by chunk and at once', () => {
   const line = 'x'.repeat(MAX);
   for (const text of [line, `${line}\n`, `${line}\n${line}`]) {
-    expect(run([...text].map((byte) => Buffer.from(byte)))).toEqual({ text, oversized: 0 });
+    expect(run(text.split(/(?<=.)/s).map((byte) => Buffer.from(byte)))).toEqual({ text, oversized: 0 });
     expect(run([Buffer.from(text)])).toEqual({ text, oversized: 0 });
   }
 });
