@@ -87,12 +87,21 @@ export class Compactor {
 
     const isMerged = mergedVersions(version.metadata);
     let unmerged = listing.files.filter((file) => !isMerged(file));
+    // Only the first batch: the next ones would rewrite what this job has just written.
+    let rewriteTail = true;
     while (unmerged.length > 0 || uncommitted !== undefined) {
       const batch = nextBatch(unmerged, limits);
       unmerged = without(unmerged, batch);
       if (batch.length > 0) {
-        const merged = await mergeBatch({ ...this.options, keepUpTo: limits.keepUpTo }, pod, current, batch, signal);
+        const merged = await mergeBatch(
+          { ...this.options, keepUpTo: limits.keepUpTo, rewriteTail },
+          pod,
+          current,
+          batch,
+          signal,
+        );
         current = merged.metadata;
+        rewriteTail = false;
         uncommitted = { ...uncommitted, ...counted(merged) };
       }
       version = await metadata.commit(pod, version, current, signal);

@@ -42,6 +42,8 @@ export interface MergeOptions {
   readonly maxRecord: number;
   /** Raw objects up to this size are fetched once, and held until they are merged. */
   readonly keepUpTo: number;
+  /** Whether merged files that have room may be rewritten together with the new records. */
+  readonly rewriteTail: boolean;
   readonly legacyNamespace: string | undefined;
   readonly onDamage: OnDamage;
 }
@@ -148,6 +150,7 @@ async function mergeInstance(
       containerId: instance.containerId,
       run: output.run,
       tail: output.tail,
+      rewriteTail: options.rewriteTail,
       limit: mergedFileSize,
       uniqueIndex,
       signal,

@@ -3,7 +3,7 @@ import type { BatchLimits } from './plan.ts';
 import type { MergeOptions } from './merge.ts';
 
 /** What compaction and cleaning work with, and how. Durations in ms, sizes in bytes. */
-export interface CompactionOptions extends Omit<MergeOptions, 'keepUpTo'> {
+export interface CompactionOptions extends Omit<MergeOptions, 'keepUpTo' | 'rewriteTail'> {
   readonly metadata: MetadataStore;
   /** CLEANUP_DELAY. */
   readonly cleanupDelay: number;
@@ -14,5 +14,5 @@ export interface CompactionOptions extends Omit<MergeOptions, 'keepUpTo'> {
   readonly onStray: (stray: StrayObject) => void;
 }
 
-/** 24 MiB of raw objects at a time keep a worker with several jobs below 250 MB. */
-export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * 1024 * 1024, keptBytes: 24 * 1024 * 1024, files: 500 };
+/** What keeps a worker that does two jobs at once below 250 MB; `npm run bench` shows its memory. */
+export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * 1024 * 1024, keptBytes: 16 * 1024 * 1024, files: 500 };

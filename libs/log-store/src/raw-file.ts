@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { setImmediate } from 'node:timers/promises';
 import {
   type Instant,
   isMisdated,
@@ -23,6 +24,8 @@ export interface RawObject extends ObjectInfo {
 const HEAD_TEXT = 64 * 1024;
 /** A first record further than this from the date in the key has a clock that tells nothing; no buffer is left over for so long. */
 const CREDIBLE_SECONDS = 30 * 86_400;
+/** Bytes of a kept object that are decoded in one go. */
+const SLICE = 256 * 1024;
 const NEWLINE = 0x0a;
 
 export interface RawFileOptions {
@@ -118,8 +121,13 @@ export class RawFile {
   }
 
   private async *bytes(): AsyncGenerator<Uint8Array> {
-    if (this.kept !== undefined) {
-      yield this.kept;
+    const { kept } = this;
+    if (kept !== undefined) {
+      for (let at = 0; at < kept.length; at += SLICE) {
+        yield kept.subarray(at, at + SLICE);
+        // Nothing here waits for input, so the event loop must be given its turn.
+        await setImmediate();
+      }
       return;
     }
     const { signal } = this.options;

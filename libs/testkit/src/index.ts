@@ -24,3 +24,13 @@ export {
 } from './redis.ts';
 export { MemoryObjectStore } from './memory-object-store.ts';
 export { openTestStore, type TestStore } from './test-store.ts';
+export { type AppLogLine, type AppProcess, eventually, freePort, startApp } from './app-process.ts';
+export {
+  isClean,
+  putRaw,
+  type RawUpload,
+  startTestSystem,
+  storedPod,
+  type TestSystem,
+  type TestSystemOptions,
+} from './system.ts';

@@ -68,13 +68,23 @@ export class MemoryObjectStore implements ObjectStore {
     await this.request('get', key);
     const object = this.existing('get', key);
     if (options.ifMatch !== undefined && options.ifMatch !== object.etag) throw this.refused('get', key);
-    const bytes = object.bytes.subarray(options.start ?? 0, (options.end ?? object.size) + 1);
+    const { start = 0, end = object.size, signal } = options;
+    if (end < start) throw new RangeError(`get ${key}: the range ends before it starts`);
+    const bytes = object.bytes.subarray(start, end + 1);
+    const chunks = pieces(bytes, signal);
+    let isRead = false;
     return {
       ...info(object),
       size: bytes.length,
       metadata: object.metadata,
-      chunks: pieces(bytes),
-      bytes: async () => Promise.resolve(bytes),
+      chunks,
+      bytes: async () => {
+        if (isRead) throw new Error(`${key} was already read`);
+        isRead = true;
+        const all: Uint8Array[] = [];
+        for await (const chunk of chunks) all.push(chunk);
+        return Buffer.concat(all);
+      },
     };
   }
 
@@ -85,9 +95,7 @@ export class MemoryObjectStore implements ObjectStore {
     const existing = this.objects.get(key);
     if (condition !== undefined && 'absent' in condition && existing !== undefined) throw this.refused('put', key);
     if (condition !== undefined && 'etag' in condition) {
-      if (existing === undefined)
-        throw new NotFoundError('no such key', { operation: 'put', bucket: this.bucket, key });
-      if (existing.etag !== condition.etag) throw this.refused('put', key);
+      if (existing?.etag !== condition.etag) throw this.refused('put', key);
     }
     const bytes = Uint8Array.from(body);
     const etag = createHash('md5').update(bytes).digest('hex');
@@ -150,6 +158,9 @@ export class MemoryObjectStore implements ObjectStore {
 const info = ({ key, etag, size, lastModified }: Stored): ObjectInfo => ({ key, etag, size, lastModified });
 
 /** In chunks of a size that is a multiple of nothing, so that lines and gzip members are cut anywhere. */
-async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += 65_521) yield await Promise.resolve(bytes.subarray(at, at + 65_521));
+async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 65_521) {
+    signal?.throwIfAborted();
+    yield await Promise.resolve(bytes.subarray(at, at + 65_521));
+  }
 }
