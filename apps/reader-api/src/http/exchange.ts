@@ -15,6 +15,7 @@ export class Exchange {
   /** Aborted when the connection closes, and so when the client leaves. */
   readonly signal: AbortSignal;
   readonly #startedAt = performance.now();
+  readonly #metrics: HttpMetrics;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #path: string;
@@ -30,19 +31,25 @@ export class Exchange {
   ) {
     const closed = new AbortController();
     this.signal = closed.signal;
+    this.#metrics = metrics;
     this.#request = request;
     this.#response = response;
     // Queries may hold what is nobody's business.
     this.#path = (request.url ?? '').split('?', 1).join('').slice(0, 1000);
     response.once('close', () => {
       closed.abort(new Error('the connection was closed'));
-      this.#report(logger, metrics);
+      this.#report(logger);
     });
   }
 
   sent(bytes: number): void {
-    this.#firstByteMs ??= this.#elapsed();
+    const { route } = this;
+    if (this.#firstByteMs === undefined) {
+      this.#firstByteMs = this.#elapsed();
+      this.#metrics.firstByte.observe({ route }, this.#firstByteMs / 1000);
+    }
     this.#sentBytes += bytes;
+    this.#metrics.sentBytes.inc({ route }, bytes);
   }
 
   /** `broken`: the answer had begun already. */
@@ -55,17 +62,15 @@ export class Exchange {
     return performance.now() - this.#startedAt;
   }
 
-  #report(logger: Logger, metrics: HttpMetrics): void {
+  #report(logger: Logger): void {
     const { method = '' } = this.#request;
     const left = !this.#response.writableFinished && !this.#broken;
     const status = left ? CLIENT_LEFT : this.#response.statusCode;
     const elapsed = this.#elapsed();
     const { route } = this;
-    metrics.requests.inc({ method, route, status });
-    metrics.duration.observe({ route }, elapsed / 1000);
-    if (this.#firstByteMs !== undefined) metrics.firstByte.observe({ route }, this.#firstByteMs / 1000);
-    metrics.sentBytes.inc({ route }, this.#sentBytes);
-    if (this.#error !== undefined) metrics.errors.inc({ code: this.#error.code, broken: String(this.#broken) });
+    this.#metrics.requests.inc({ method, route, status });
+    this.#metrics.duration.observe({ route }, elapsed / 1000);
+    if (this.#error !== undefined) this.#metrics.errors.inc({ code: this.#error.code, broken: String(this.#broken) });
 
     const fields: Fields = {
       method,
