@@ -30,7 +30,13 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
     metrics,
     handlers: { clean: createCleanHandler({ cleaner, metrics }) },
   });
-  shutdown.add({ name: 'workers', group: 'work', run: async ({ timeoutMs }) => void (await workers.close(timeoutMs)) });
+  shutdown.add({
+    name: 'workers',
+    group: 'work',
+    run: async ({ timeoutMs }) => {
+      await workers.close(timeoutMs);
+    },
+  });
   health.addLiveness('workers', workers.check);
   return undefined;
 }

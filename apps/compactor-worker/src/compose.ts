@@ -12,7 +12,13 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
   const prefix = config.QUEUE_PREFIX;
   const bucket = openBucket(context);
   const connection = connectRedis({ target: config.REDIS_URL, logger, name });
-  const queues = createQueues({ connection, prefix, logger });
+  const queues = createQueues({
+    connection,
+    prefix,
+    logger,
+    // A schedule that Redis has lost is to be missed for no longer than a scan or two.
+    scheduleCheckMs: Math.min(config.SCAN_INTERVAL, 30_000),
+  });
   shutdown.add({
     name: 'redis',
     group: 'connections',
@@ -58,7 +64,13 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
       compact: createCompactHandler({ compactor, queues, podSchedule, metrics, restMs: config.COMPACTION_INTERVAL }),
     },
   });
-  shutdown.add({ name: 'workers', group: 'work', run: async ({ timeoutMs }) => void (await workers.close(timeoutMs)) });
+  shutdown.add({
+    name: 'workers',
+    group: 'work',
+    run: async ({ timeoutMs }) => {
+      await workers.close(timeoutMs);
+    },
+  });
   health.addLiveness('workers', workers.check);
   await retryUntilReady('scan schedule', () => queues.scheduleScan(config.SCAN_INTERVAL));
   return undefined;
