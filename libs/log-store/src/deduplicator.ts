@@ -9,7 +9,7 @@ import {
 import type { JoinedRecords, Source } from './join.ts';
 import type { MergedIdentities } from './merged-identities.ts';
 
-/** Records that are remembered at most, the newest; some 50 MB. Reached only by clocks that jump for hours. */
+/** Records that are remembered at most (twice as many for a while), the newest; some 50 MB. Reached only by clocks that jump for hours. */
 const MOST_TRACKED = 200_000;
 /** From how many on it pays to look for some to forget. */
 const FORGET_AT = 20_000;
@@ -34,6 +34,7 @@ export class Deduplicator {
   private readonly merged: MergedIdentities;
   private readonly window: number;
   private tracked = new Map<number, Tracked>();
+  private forgetAt = FORGET_AT;
   private latestTracked: Instant = { seconds: -Infinity, nanos: 0 };
 
   /** `window`: how far records of one file may be out of order, in ms. */
@@ -47,7 +48,7 @@ export class Deduplicator {
     const first = records[0];
     if (!source.raw || first === undefined) return records;
     const rememberFrom = upcoming === undefined ? NEVER : shiftInstant(upcoming, -this.window);
-    if (this.tracked.size > FORGET_AT) this.forget(rememberFrom, shiftInstant(orderTime(first), -this.window));
+    if (this.tracked.size > this.forgetAt) this.forget(rememberFrom, shiftInstant(orderTime(first), -this.window));
 
     let kept: LogRecord[] | undefined;
     for (let index = 0; index < records.length; index++) {
@@ -82,6 +83,8 @@ export class Deduplicator {
     const from = compareInstants(a, b) < 0 ? a : b;
     const wanted = [...this.tracked].filter(([, { order }]) => compareInstants(order, from) >= 0);
     this.tracked = new Map(wanted.slice(-MOST_TRACKED));
+    // Not again before there are twice as many: looking costs as much as there is.
+    this.forgetAt = Math.max(FORGET_AT, this.tracked.size * 2);
   }
 }
 

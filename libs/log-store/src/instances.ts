@@ -4,6 +4,7 @@ import type { RawKey } from '@cordwood/s3-key-format';
 
 /** One run of a container, with its merged files and raw files `R`. */
 export interface ContainerInstance<R> {
+  readonly pod: string;
   /** Unknown only for files of the reference whose namespace nothing tells. */
   readonly namespace: string | undefined;
   /** For files of the reference the pod's name, unless a raw file tells: it only knew such containers. */
@@ -48,7 +49,7 @@ export function instancesOf<R extends { readonly parsed: RawKey }>(
     instance.container ??= file.parsed.container;
     instance.raw.push(file);
   }
-  return [...instances.values()].map((instance) => ({ ...instance, container: instance.container ?? pod }));
+  return [...instances.values()].map((instance) => ({ ...instance, pod, container: instance.container ?? pod }));
 }
 
 /** The ordering time of the first record of a merged file. */

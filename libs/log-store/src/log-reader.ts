@@ -2,6 +2,7 @@ import { compareInstants, type Instant, parseTime } from '@cordwood/log-record';
 import { type LogFile, mergedVersions } from '@cordwood/pod-metadata';
 import pLimit from 'p-limit';
 import { Deduplicator } from './deduplicator.ts';
+import { NotFoundError } from './errors.ts';
 import { mergedSources, rawSources } from './instance-records.ts';
 import { type ContainerInstance, earliestOf, firstOrderOf, hasTrustedTimes, instancesOf } from './instances.ts';
 import { join } from './join.ts';
@@ -18,6 +19,10 @@ import { TextWriter } from './text.ts';
 const PARALLEL_OPENS = 16;
 /** Raw files up to this size are fetched once and kept; larger ones are looked at first and streamed later. */
 const KEEP_UP_TO = 64 * 1024;
+/** Bytes of raw files that are kept by one read. */
+const KEPT_IN_ALL = 8 * 1024 * 1024;
+/** How often a read starts over because compaction overtook it, before it gives up. */
+const REOPENINGS = 5;
 
 export interface LogReaderOptions {
   readonly store: ObjectStore;
@@ -71,15 +76,7 @@ export class LogReader {
    * is read. It throws when the text cannot be finished; it never ends early without an error.
    */
   async *text(instances: readonly ContainerInstance<RawObject>[], read: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    const limit = pLimit(PARALLEL_OPENS);
-    const opened = await Promise.all(
-      instances.map(async (instance) => ({
-        ...instance,
-        raw: await Promise.all(
-          instance.raw.map(async (object) => limit(async () => this.openRaw(object, read.signal))),
-        ),
-      })),
-    );
+    const opened = await this.openRawFiles(instances, read.signal);
     const inOrder = opened
       .map((instance) => ({ instance, first: firstOf(instance) }))
       .toSorted((a, b) => compareFirst(a.first, b.first) || (a.instance.containerId < b.instance.containerId ? -1 : 1));
@@ -108,10 +105,48 @@ export class LogReader {
     yield* writer.end();
   }
 
-  private async openRaw(object: RawObject, signal: AbortSignal | undefined): Promise<RawFile> {
-    return RawFile.open(this.options.store, object, { ...this.options, keepUpTo: KEEP_UP_TO, signal });
+  /**
+   * Opens the raw files, which tells where they belong. One that is gone by now was merged and cleaned since it was listed, so its
+   * records are in the metadata's files of now.
+   */
+  private async openRawFiles(
+    instances: readonly ContainerInstance<RawObject>[],
+    signal: AbortSignal | undefined,
+  ): Promise<ContainerInstance<RawFile>[]> {
+    let current = instances;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.tryOpenRawFiles(current, signal);
+      } catch (error) {
+        const [first] = instances;
+        if (!(error instanceof NotFoundError) || first === undefined || tries >= REOPENINGS) throw error;
+        const fresh = await this.open(first.pod, signal);
+        current = fresh.instances.filter((each) => instances.some((wanted) => isSameInstance(each, wanted)));
+      }
+    }
+  }
+
+  private async tryOpenRawFiles(
+    instances: readonly ContainerInstance<RawObject>[],
+    signal: AbortSignal | undefined,
+  ): Promise<ContainerInstance<RawFile>[]> {
+    const limit = pLimit(PARALLEL_OPENS);
+    let room = KEPT_IN_ALL;
+    const open = async (object: RawObject): Promise<RawFile> => {
+      const keep = object.size <= Math.min(KEEP_UP_TO, room);
+      if (keep) room -= object.size;
+      return limit(async () =>
+        RawFile.open(this.options.store, object, { ...this.options, keepUpTo: keep ? KEEP_UP_TO : 0, signal }),
+      );
+    };
+    return Promise.all(
+      instances.map(async (instance) => ({ ...instance, raw: await Promise.all(instance.raw.map(open)) })),
+    );
   }
 }
+
+const isSameInstance = (a: ContainerInstance<unknown>, b: ContainerInstance<unknown>): boolean =>
+  a.namespace === b.namespace && a.containerId === b.containerId;
 
 /** The files of a run without those at its beginning that hold nothing at or after `since`. */
 function withoutBefore(files: readonly LogFile[], since: Instant | undefined): readonly LogFile[] {

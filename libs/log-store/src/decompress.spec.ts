@@ -1,0 +1,154 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { DamagedGzipError, decompressed, decompressedHead } from './decompress.ts';
+import { cut, from } from './spec-support.ts';
+
+/** What was delivered, and whether damage was reported after it. Chunks differ each time the object is read. */
+async function run(bytes: Uint8Array, ...cuts: (readonly number[])[]): Promise<{ text: Buffer; damaged: boolean }> {
+  let reads = 0;
+  const chunks: Uint8Array[] = [];
+  try {
+    const open = () => from(cut(bytes, cuts[reads++ % cuts.length] ?? []));
+    for await (const chunk of decompressed(open)) chunks.push(Uint8Array.from(chunk));
+    return { text: Buffer.concat(chunks), damaged: false };
+  } catch (error) {
+    if (!(error instanceof DamagedGzipError)) throw error;
+    return { text: Buffer.concat(chunks), damaged: true };
+  }
+}
+
+const line = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '0', '1', 'é'), minLength: 1, maxLength: 200 });
+const text = fc.array(line, { maxLength: 60 }).map((lines) => Buffer.from(lines.map((one) => `${one}\n`).join('')));
+const cuts = fc.array(fc.nat(), { maxLength: 6 });
+const level = fc.constantFrom(0, 1, 6);
+
+describe('whole objects', () => {
+  test('plain text passes through, gzip of any number of members is decompressed, in any chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(text, level), { maxLength: 4 }), cuts, async (members, at) => {
+        const all = Buffer.concat(members.map(([member]) => member));
+        expect(await run(all, at)).toEqual({ text: all, damaged: false });
+        const zipped = Buffer.concat(members.map(([member, l]) => gzipSync(member, { level: l })));
+        expect(await run(zipped, at)).toEqual({ text: all, damaged: false });
+        expect(await run(zipped, [1, 1, 2, 3])).toEqual({ text: all, damaged: false });
+      }),
+    );
+  });
+
+  test('text larger than every buffer on the way', async () => {
+    const large = Buffer.from('abcdefghijklmnopqrstuvwxyz'.repeat(200_000));
+    const zipped = Buffer.concat([gzipSync(large), gzipSync(large, { level: 0 })]);
+    const result = await run(zipped, [1000, 70_000, 1_000_000, 3_000_000]);
+    expect(result.damaged).toBe(false);
+    expect(result.text.equals(Buffer.concat([large, large]))).toBe(true);
+  });
+
+  test.each([[''], ['\x1f'], ['\x1f\x8c text'], ['{']])('%j is text', async (content) => {
+    expect(await run(Buffer.from(content, 'latin1'), [1])).toEqual({
+      text: Buffer.from(content, 'latin1'),
+      damaged: false,
+    });
+  });
+});
+
+describe('damaged objects', () => {
+  /** Random, so that hardly any byte can be changed without notice. */
+  const noise = fc.uint8Array({ minLength: 1, maxLength: 20_000 }).map((bytes) => Buffer.from(bytes));
+
+  test('cut anywhere: what was compressed before is delivered, and the damage is reported', async () => {
+    await fc.assert(
+      fc.asyncProperty(noise, fc.nat(), cuts, async (content, place, at) => {
+        const zipped = gzipSync(content, { level: 0 });
+        const length = 2 + (place % (zipped.length - 2));
+        const result = await run(zipped.subarray(0, length), at, []);
+        expect(result.damaged).toBe(true);
+        // Stored as it is, after a header of 10 bytes and one of 5.
+        expect(result.text).toEqual(content.subarray(0, Math.max(0, length - 15)));
+      }),
+    );
+  });
+
+  test('a member with a wrong byte: all members before it, and what its own beginning gives, in any chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(text, text, fc.nat(), cuts, cuts, cuts, async (before, broken, place, ...at) => {
+        const first = gzipSync(before);
+        const second = gzipSync(broken);
+        // Of the checksum, so that all of the text comes before the damage.
+        second[second.length - 8 + (place % 4)]! ^= 0xff;
+        const zipped = Buffer.concat([first, second, gzipSync('never reached')]);
+        expect(await run(zipped, ...at)).toEqual({ text: Buffer.concat([before, broken]), damaged: true });
+      }),
+    );
+  });
+
+  test('in the middle of a large object, far from its end, and however often the chunks change', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i} ${(i * 2_654_435_761) % 4_294_967_296}\n`);
+    const content = Buffer.from(lines.join(''));
+    const zipped = gzipSync(content, { level: 1 });
+    const middle = Math.floor(zipped.length / 2);
+    zipped.fill(0xff, middle, middle + 64);
+    // What an inflater that is fed byte by byte gives.
+    const reference = await run(
+      zipped,
+      Array.from({ length: zipped.length }, (_, i) => i),
+    );
+    expect(reference.text.length).toBeGreaterThan(content.length / 4);
+    expect(content.subarray(0, reference.text.length - 2000).equals(reference.text.subarray(0, -2000))).toBe(true);
+    const places = (offset: number) => Array.from({ length: 60 }, (_, i) => i * 4001 + offset);
+    for (const result of [await run(zipped, []), await run(zipped, places(0), places(1700), places(3100))]) {
+      expect(result.damaged).toBe(true);
+      expect(result.text.equals(reference.text)).toBe(true);
+    }
+  });
+
+  test('rubbish after a member is damage; zeros, which tar and the like append, are not', async () => {
+    const zipped = gzipSync('all of it\n');
+    const whole = Buffer.from('all of it\n');
+    expect(await run(Buffer.concat([zipped, Buffer.from('rubbish')]), [])).toEqual({ text: whole, damaged: true });
+    expect(await run(Buffer.concat([zipped, Buffer.alloc(100_000)]), [], [50])).toEqual({
+      text: whole,
+      damaged: false,
+    });
+  });
+});
+
+describe('reading', () => {
+  test('an object that cannot be read is no damage, and a reader that leaves closes it', async () => {
+    const zipped = gzipSync(Buffer.alloc(3_000_000, 'abc'), { level: 0 });
+    let closed = 0;
+    async function* failing(after: number): AsyncGenerator<Uint8Array> {
+      try {
+        yield await Promise.resolve(zipped.subarray(0, after));
+        yield zipped.subarray(after, after * 2);
+        throw new Error('connection reset');
+      } finally {
+        closed++;
+      }
+    }
+    const readAll = async () => {
+      for await (const chunk of decompressed(() => failing(1_000_000))) expect(chunk.length).toBeGreaterThan(0);
+    };
+    await expect(readAll()).rejects.toThrow('connection reset');
+    expect(closed).toBe(1);
+    for await (const chunk of decompressed(() => failing(1_000_000))) {
+      expect(chunk.length).toBeGreaterThan(0);
+      break;
+    }
+    expect(closed).toBe(2);
+  });
+
+  test('the head is the beginning of the text, as far as the bytes reach', () => {
+    fc.assert(
+      fc.property(text, fc.nat(), (content, place) => {
+        const zipped = gzipSync(content, { level: 0 });
+        const length = 2 + (place % (zipped.length - 1));
+        const head = Buffer.from(decompressedHead(zipped.subarray(0, length)));
+        expect(content.subarray(0, head.length)).toEqual(head);
+        expect(head.length).toBeGreaterThanOrEqual(Math.min(content.length, length - 15));
+        expect(decompressedHead(content)).toEqual(content);
+      }),
+    );
+    expect(decompressedHead(Buffer.from('1f8bffff', 'hex'))).toEqual(new Uint8Array());
+  });
+});
