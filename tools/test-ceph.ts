@@ -35,6 +35,7 @@ try {
     AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
     AWS_REGION: 'us-east-1',
     S3_FORCE_PATH_STYLE: 'true',
+    CORDWOOD_TEST_S3: 'environment',
   };
   for (const each of runs) {
     if (process.exitCode !== 0) break;
