@@ -36,9 +36,16 @@ export function createApp({ routes, health, metrics, logger }: AppOptions): Expr
     next();
   });
 
-  const named = (route: string) => (request: Request, response: Response, next: NextFunction) => {
+  /** Notes the route, and lets through what it is there for. */
+  const gate = (route: string) => (request: Request, response: Response, next: NextFunction) => {
     sending(request, response).exchange.route = route;
-    next();
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      next();
+      return;
+    }
+    throw new ApiError('method_not_allowed', `${request.method} is not allowed here: GET and HEAD are`, {
+      headers: { Allow: 'GET, HEAD' },
+    });
   };
   const answer = (handler: Handler) => async (request: Request, response: Response) => {
     const to = sending(request, response);
@@ -51,20 +58,10 @@ export function createApp({ routes, health, metrics, logger }: AppOptions): Expr
     });
     await sendReply(to, reply, httpMetrics);
   };
-  const refuseMethod = (request: Request) => {
-    throw new ApiError('method_not_allowed', `${request.method} is not allowed here: GET and HEAD are`, {
-      headers: { Allow: 'GET, HEAD' },
-    });
-  };
 
-  for (const route of OPS_ROUTES) app.all(route, named(route));
+  for (const route of OPS_ROUTES) app.all(route, gate(route));
   app.use(opsRouter({ health, metrics }));
-  for (const route of OPS_ROUTES) app.all(route, refuseMethod);
-  for (const [route, handler] of Object.entries(routes)) {
-    app.all(route, named(route));
-    app.get(route, answer(handler));
-    app.all(route, refuseMethod);
-  }
+  for (const [route, handler] of Object.entries(routes)) app.all(route, gate(route), answer(handler));
   app.use((request: Request) => {
     throw new ApiError('route_not_found', `there is nothing at ${JSON.stringify(request.path.slice(0, 200))}`);
   });
