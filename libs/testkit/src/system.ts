@@ -101,8 +101,9 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
     startS3,
     forgetQueues: () => removeTestKeys(prefix, redisUrl),
     forgetJobLocks: async () => {
-      const locks = await redis.keys(`${prefix}:*:lock`);
-      if (locks.length > 0) await redis.unlink(...locks);
+      // And the mark of when jobs of dead workers were last looked for: nobody need wait for the next but one time.
+      const marks = [...(await redis.keys(`${prefix}:*:lock`)), ...(await redis.keys(`${prefix}:*:stalled-check`))];
+      if (marks.length > 0) await redis.unlink(...marks);
     },
     jobsIn: async (queue) => {
       const at = (state: string) => `${prefix}:${queue}:${state}`;
