@@ -92,7 +92,8 @@ async function* salvage(open: () => AsyncIterable<Uint8Array>, skip: number): As
   const STEP = 4096;
   const end = { input: 0 };
   for await (const _ of inflateUntilError(open, () => STEP, end));
-  const failing = end.input - STEP;
+  // The object may come in other chunks this time, so that steps begin elsewhere.
+  const failing = end.input - 2 * STEP;
   let position = 0;
   for await (const chunk of inflateUntilError(open, (at) => (at < failing ? STEP : 1), end)) {
     const fresh = chunk.subarray(Math.max(0, skip - position));
@@ -109,9 +110,15 @@ async function* inflateUntilError(
 ): AsyncGenerator<Uint8Array> {
   const gunzipper = createGunzip({ chunkSize: CHUNK });
   let output: Uint8Array[] = [];
-  const state = { failed: false };
   gunzipper.on('data', (chunk: Buffer) => output.push(chunk));
-  gunzipper.on('error', () => (state.failed = true));
+  const state = { failed: false };
+  // A write that fails is never answered.
+  const failure = new Promise<void>((resolve) => {
+    gunzipper.on('error', () => {
+      state.failed = true;
+      resolve();
+    });
+  });
   end.input = 0;
   try {
     for await (const chunk of open()) {
@@ -119,11 +126,12 @@ async function* inflateUntilError(
         const piece = chunk.subarray(at, at + pieceAt(end.input));
         at += piece.length;
         end.input += piece.length;
-        await new Promise<void>((resolve) => {
+        const written = new Promise<void>((resolve) => {
           gunzipper.write(piece, () => {
             resolve();
           });
         });
+        await Promise.race([written, failure]);
         yield* output;
         output = [];
         if (state.failed) return;
