@@ -163,18 +163,21 @@ describe('orphans', () => {
 });
 
 describe('bad input', () => {
-  const lines = rawBody([0, 1, 2, 3]);
-  const cut = gzipSync(lines).subarray(0, -20);
+  // Two members, the second cut short: what it holds depends on zlib, the first is whole.
+  const cut = Buffer.concat([gzipSync(rawBody([0, 1])), gzipSync(rawBody([2, 3])).subarray(0, -20)]);
 
   test('a gzip cut short: what comes before the damage is kept, the object is set aside, and only then cleaned', async () => {
     store.clock += 1000;
     await store.put(rawKey(0, 0), cut);
+    const before = await text();
+    expect(cycle.reports).toEqual([{ key: rawKey(0, 0), reason: 'gzip: unexpected end of file' }]);
     const { damaged } = await cycle.compactor.compact(POD);
     expect(damaged).toBe(1);
     const [entry] = (await metadata()).damaged;
     expect(entry).toMatchObject({ key: rawKey(0, 0), reason: expect.stringMatching(/^gzip: /) });
     expect(store.objects.get(entry?.kept_as ?? '')?.bytes).toEqual(Uint8Array.from(cut));
-    expect(await text()).toMatch(/^line at second 0\nline at second 1\n/);
+    expect([textOf([0, 1]), textOf([0, 1, 2]), textOf([0, 1, 2, 3])]).toContain(before);
+    expect(await text()).toBe(before);
     store.clock += 60_000;
     await cycle.cleaner.clean(POD);
     expect(keys('kube.')).toEqual([]);

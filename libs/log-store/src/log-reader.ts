@@ -103,6 +103,7 @@ export class LogReader {
     );
     for await (const batch of join(sources)) yield* writer.write(await deduplicator.filter(batch));
     yield* writer.end();
+    for (const { key, damage } of instance.raw) if (damage !== undefined) onDamage({ key, reason: damage });
   }
 
   /**

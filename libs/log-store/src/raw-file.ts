@@ -114,7 +114,8 @@ export class RawFile {
       if (!(error instanceof DamagedGzipError)) throw error;
       this.damage = `gzip: ${error.message}`;
     }
-    yield decode(lines.end());
+    // Where the object broke off in a line, what there is of it is no record; it is kept with the damaged object.
+    if (this.damage === undefined) yield decode(lines.end());
     yield sequencer.end();
     if (lines.oversized > 0) this.damage ??= `${lines.oversized.toString()} lines longer than MAX_RECORD`;
     this.kept = undefined;
