@@ -165,7 +165,8 @@ test('a file that is replaced while we open it is read from where it went', asyn
       match: ({ url }) => url.includes('/kube.var.log.containers.moving_') && url.includes('.gz'),
       fault: {
         before: async () => {
-          await putMerged(reader.system, { pod: 'moving', files: [['here all the time']] });
+          const containerId = /-([0-9a-f]{64})\.log/.exec(raw)?.[1] ?? '';
+          await putMerged(reader.system, { pod: 'moving', containerId, files: [['here all the time']] });
           await store.deleteMany([{ key: raw }]);
         },
       },
@@ -236,11 +237,14 @@ test('the access log: one line per request, and nothing of its query', async () 
   expect(JSON.stringify(lines)).not.toContain('top-secret');
 });
 
-test('SIGTERM ends the process in order', async () => {
+test('SIGTERM ends the process in order and at once, whatever connections are open', async () => {
   const own = await startReader(reader.system);
-  const socket = connect(Number(new URL(own.url).port), '127.0.0.1');
-  await once(socket, 'connect');
+  const unused = connect(Number(new URL(own.url).port), '127.0.0.1');
+  await once(unused, 'connect');
+  expect(await own.text('/ping')).toBe('Pong');
   own.app.kill('SIGTERM');
   expect(await own.app.ended).toBe(0);
-  socket.destroy();
+  const stopped = own.app.lines.find((line) => line['message'] === 'stopped');
+  expect(Number(stopped?.['durationMs'])).toBeLessThan(5_000);
+  unused.destroy();
 });
