@@ -1,4 +1,12 @@
-import { eventually, isClean, putRaw, startFaultProxy, startTestSystem, storedPod, type TestSystem } from '@cordwood/testkit';
+import {
+  eventually,
+  isClean,
+  putRaw,
+  startFaultProxy,
+  startTestSystem,
+  storedPod,
+  type TestSystem,
+} from '@cordwood/testkit';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 
 let system: TestSystem;

@@ -1,0 +1,104 @@
+import {
+  type AppProcess,
+  eventually,
+  isClean,
+  type PrivateRedis,
+  putRaw,
+  startFaultProxy,
+  startPrivateRedis,
+  startTestSystem,
+  storedPod,
+  type TestSystem,
+} from '@cordwood/testkit';
+import { afterEach, expect, test } from '@jest/globals';
+
+let system: TestSystem;
+let redis: PrivateRedis | undefined;
+afterEach(async () => {
+  await system.close();
+  await redis?.dispose();
+  redis = undefined;
+});
+
+const statusOf = async (app: AppProcess) => (await fetch(`${app.opsUrl}/readyz`)).status;
+const untilReadiness = (app: AppProcess, status: number) =>
+  eventually(`/readyz says ${status}`, async () => (await statusOf(app)) === status);
+
+test('S3 away at start and later: 503, then on by itself', async () => {
+  system = await startTestSystem();
+  await putRaw(system.store, { pod: 'p', index: 0, messages: ['one'] });
+  await system.stopS3();
+  const apps = [await system.start('compactor-worker'), await system.start('cleanup-worker')];
+  for (const app of apps) {
+    await app.line('not ready, will retry');
+    expect(await statusOf(app)).toBe(503);
+    expect((await fetch(`${app.opsUrl}/healthz`)).status).toBe(200);
+  }
+  await system.startS3();
+  for (const app of apps) await untilReadiness(app, 200);
+  await eventually('merged', async () => (await storedPod(system, 'p')) !== undefined);
+
+  await system.stopS3();
+  for (const app of apps) await untilReadiness(app, 503);
+  await system.startS3();
+  for (const app of apps) await untilReadiness(app, 200);
+  await putRaw(system.store, { pod: 'p', index: 1, messages: ['two'] });
+  await eventually('merged again', async () => (await storedPod(system, 'p'))?.messages.length === 2);
+  await eventually('clean', () => isClean(system, 'p'));
+}, 120_000);
+
+test('Redis away at start and later: 503, then on by itself', async () => {
+  redis = await startPrivateRedis();
+  system = await startTestSystem({ redisUrl: redis.url });
+  await redis.stop();
+  await putRaw(system.store, { pod: 'p', index: 0, messages: ['one'] });
+  const apps = [await system.start('compactor-worker'), await system.start('cleanup-worker')];
+  for (const app of apps) await untilReadiness(app, 503);
+  await redis.start();
+  for (const app of apps) await untilReadiness(app, 200);
+  await eventually('merged', async () => (await storedPod(system, 'p')) !== undefined);
+
+  await redis.kill();
+  for (const app of apps) await untilReadiness(app, 503);
+  await putRaw(system.store, { pod: 'p', index: 1, messages: ['two'] });
+  // It comes back without anything that it held.
+  await redis.start({ empty: true });
+  for (const app of apps) await untilReadiness(app, 200);
+  await eventually('merged again', async () => (await storedPod(system, 'p'))?.messages.length === 2);
+  await eventually('clean', () => isClean(system, 'p'));
+}, 120_000);
+
+test('SIGTERM while a job hangs: the job goes back, exit code 0 within SHUTDOWN_TIMEOUT', async () => {
+  system = await startTestSystem();
+  const proxy = await startFaultProxy(system.env['AWS_ENDPOINT_URL_S3'] ?? '');
+  try {
+    proxy.add({
+      match: ({ method, url }) => method === 'GET' && url.includes('/metadata/p.json'),
+      fault: { before: () => new Promise(() => undefined) },
+      times: Infinity,
+    });
+    await putRaw(system.store, { pod: 'p', index: 0, messages: ['one'] });
+    const stuck = await system.start('compactor-worker', {
+      AWS_ENDPOINT_URL_S3: proxy.endpoint,
+      SHUTDOWN_TIMEOUT: '4s',
+    });
+    await eventually('the job hangs', () => proxy.requests.some(({ url }) => url.includes('/metadata/p.json')));
+    const before = performance.now();
+    stuck.kill('SIGTERM');
+    expect(await stuck.ended).toBe(0);
+    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(stuck.lines.at(-1)).toMatchObject({ message: 'stopped', ok: true });
+
+    await system.start('compactor-worker');
+    await eventually('another takes it up at once', async () => (await storedPod(system, 'p')) !== undefined, 10_000);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+test('a wrong environment is all told at once', async () => {
+  system = await startTestSystem();
+  const app = await system.start('compactor-worker', { SCAN_INTERVAL: 'often', ORPHAN_AGE: '-1' });
+  expect(await app.ended).toBe(1);
+  expect(app.lines).toEqual([]);
+});
