@@ -29,10 +29,7 @@ export function banner({ stack, dataDir, samples, loaded }: BannerOptions): stri
   const [first, second] = [...samples.map(({ pod }) => pod), ...loaded];
   const two = samples.find(({ pod }) => pod.startsWith('two-'))?.pod;
   if (samples.length > 0)
-    sections.push(
-      `Sample jobs (namespace ${NAMESPACE}):`,
-      table(samples.map(({ pod, shows }) => [pod, shows])),
-    );
+    sections.push(`Sample jobs (namespace ${NAMESPACE}):`, table(samples.map(({ pod, shows }) => [pod, shows])));
   if (loaded.length > 0) sections.push(`Loaded jobs: ${loaded.join(', ')}`);
   const since = new Date(Date.now()).toISOString().replace(/\.\d+/, '');
   const lines = [

@@ -50,7 +50,9 @@ async function main({ dataDir, fresh, load, samples: withSamples, anyPorts }: De
       stop(0, 'Stopping …');
     });
   }
-  process.on('uncaughtException', (error) => stop(1, `Stopping, because of a fault in this program: ${error.stack ?? ''}`));
+  process.on('uncaughtException', (error) =>
+    stop(1, `Stopping, because of a fault in this program: ${error.stack ?? ''}`),
+  );
 
   await mkdir(dataDir, { recursive: true });
   const lock = await takeLock(dataDir);

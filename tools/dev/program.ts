@@ -62,14 +62,17 @@ export function startProgram(options: ProgramOptions): Program {
   };
   const start = () => {
     // Standard input is the thread that it hangs by: it ends when this process does.
-    const started = spawn(process.execPath, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    // A group of its own keeps Ctrl-C from it: we end everything, in order.
+    const started = spawn(process.execPath, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     child = started;
     started.stdin.on('error', () => undefined);
     read(started.stdout);
     read(started.stderr);
     started.once('error', (error) => died(`could not be started: ${error.message}`));
     // `close` and not `exit`: its last lines are to be read first.
-    started.once('close', (code, signal) => died(signal === null ? `ended with code ${code}` : `was ended by ${signal}`));
+    started.once('close', (code, signal) =>
+      died(signal === null ? `ended with code ${code}` : `was ended by ${signal}`),
+    );
   };
   start();
 

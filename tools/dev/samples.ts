@@ -41,7 +41,8 @@ export function startSamples(store: ObjectStore, onProblem: (error: unknown) => 
   });
   const writer =
     (to: Container): Write =>
-    (message, stream) => fluentBit.write(to, message, stream);
+    (message, stream) =>
+      fluentBit.write(to, message, stream);
 
   const train = writer(container(job('train')));
   let crashing = container(job('restart'));

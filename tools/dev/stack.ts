@@ -122,5 +122,8 @@ async function isReady(url: string, signal: AbortSignal): Promise<boolean> {
 
 function fromEnvironment<Names extends string>(defaults: Readonly<Record<Names, string>>): Record<Names, string> {
   const entries = Object.entries(defaults) as [Names, string][];
-  return Object.fromEntries(entries.map(([name, value]) => [name, process.env[name] ?? value])) as Record<Names, string>;
+  return Object.fromEntries(entries.map(([name, value]) => [name, process.env[name] ?? value])) as Record<
+    Names,
+    string
+  >;
 }

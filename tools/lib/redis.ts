@@ -91,7 +91,11 @@ async function startServer(program: string): Promise<ProvidedRedis> {
   // Where there is setpriv (any Linux), the kernel ends Redis even when this process is killed.
   const setpriv = await findProgram('setpriv');
   const command: [string, ...string[]] = setpriv ? [setpriv, '--pdeathsig', 'KILL', named] : [named];
-  const server = spawn(command[0], [...command.slice(1), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // A group of its own keeps Ctrl-C from it: it is to outlive whoever uses it.
+  const server = spawn(command[0], [...command.slice(1), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let output = '';
   const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000));
   server.stdout.on('data', keep);

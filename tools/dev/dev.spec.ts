@@ -1,0 +1,152 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+
+type Tool = ChildProcessByStdio<null, Readable, Readable>;
+let dataDir: string;
+const running = new Set<Tool>();
+beforeEach(() => void (dataDir = mkdtempSync(join(tmpdir(), 'cordwood-dev-'))));
+afterEach(() => {
+  for (const tool of running) tool.kill('SIGKILL');
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** Runs the tool with data of its own. What it starts carries a mark in its environment, by which it is found. */
+function startTool(...args: string[]) {
+  const { REDIS_URL: _shared, ...env } = process.env;
+  const tool = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'main.ts'), '--data', dataDir, '--any-ports', ...args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...env, COMPACTION_INTERVAL: '1s', CLEANUP_DELAY: '3s', SCAN_INTERVAL: '1s' },
+    },
+  );
+  running.add(tool);
+  const ended = once(tool, 'exit').then(([code]) => {
+    running.delete(tool);
+    return code as number | null;
+  });
+  let output = '';
+  tool.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  tool.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return { tool, ended, output: () => output };
+}
+
+async function eventually<T>(what: () => string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const answer = await Promise.resolve(ask()).catch(() => undefined);
+    if (answer !== undefined) return answer;
+    if (performance.now() > deadline) throw new Error(`Not in time: ${what()}`);
+    await delay(100);
+  }
+}
+
+/** Process ids of all that this one has started, directly or not. */
+function descendants(pid: number): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const parents = new Map(
+    all.flatMap((name) => {
+      try {
+        // The name in the second field may hold anything, parentheses too.
+        const [, parent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8')) ?? [];
+        return [[Number(name), Number(parent)]];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  const found: number[] = [];
+  for (const wave = [pid]; wave.length > 0;) {
+    const current = wave.shift();
+    for (const [child, parent] of parents) if (parent === current) (found.push(child), wave.push(child));
+  }
+  return found;
+}
+
+function alive(pids: readonly number[]): number[] {
+  return pids.filter((pid) => {
+    try {
+      // Zombies have ended.
+      return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends everything; data are kept', async () => {
+  const { tool, ended, output } = startTool('--fresh', '--load', 'libs/testkit/fixtures/fluent-bit/short');
+  const found = (pattern: RegExp) =>
+    eventually(
+      () => `${String(pattern)} in:\n${output()}`,
+      () => pattern.exec(output())?.[1],
+    );
+  const api = await found(/the jobs +curl -s '([^']+)'/);
+  const bucket = await found(/S3 +(http\S+)/);
+  const pod = await found(/^ {2}(train-\w+)/m);
+  expect(output()).toContain('Loaded jobs: job-short-0000');
+
+  const log = () => fetch(`${api}/${pod}/log`).then((answer) => answer.text());
+  await eventually(
+    () => 'readable',
+    async () => ((await log()).startsWith('step 1 loss 3.0000\n') ? true : undefined),
+  );
+  const keys = async (prefix: string) => {
+    const text = await (await fetch(`${bucket}/logs?list-type=2&prefix=${prefix}`)).text();
+    return Array.from(text.matchAll(/<Key>([^<]+)/g), ([, key]) => key ?? '');
+  };
+  const [firstRaw = ''] = await eventually(
+    () => 'a raw file',
+    async () => [await keys(`kube.var.log.containers.${pod}_`)].find((all) => all.length > 0),
+  );
+  await eventually(
+    () => 'merged',
+    async () => ((await keys(`data/${pod}/`)).length > 0 ? true : undefined),
+  );
+  await eventually(
+    () => `cleaned:\n${output()}`,
+    async () => ((await keys(`kube.var.log.containers.${pod}_`)).includes(firstRaw) ? undefined : true),
+  );
+  expect(await log()).toMatch(/^step 1 loss 3\.0000\nstep 2 /);
+  await found(/(sample lines [1-9]\d* stored)/);
+
+  const second = startTool();
+  expect(await second.ended).toBe(1);
+  expect(second.output()).toContain(`runs already with the data in ${dataDir}: process ${tool.pid}`);
+
+  const pids = descendants(tool.pid ?? 0);
+  expect(pids.length).toBeGreaterThanOrEqual(5);
+  tool.kill('SIGINT');
+  expect(await ended).toBe(0);
+  expect(alive(pids)).toEqual([]);
+  expect(output()).toContain('Stopped.');
+
+  const again = startTool('--no-samples');
+  const apiAgain = await eventually(
+    () => again.output(),
+    () => /the jobs +curl -s '([^']+)'/.exec(again.output())?.[1],
+  );
+  expect(await (await fetch(`${apiAgain}/${pod}/log`)).text()).toMatch(/^step 1 loss 3\.0000\nstep 2 /);
+  // And when it is killed, what it started goes with it.
+  const left = descendants(again.tool.pid ?? 0);
+  again.tool.kill('SIGKILL');
+  await again.ended;
+  await eventually(
+    () => `gone: ${alive(left).join(' ')}`,
+    () => (alive(left).length === 0 ? true : undefined),
+  );
+}, 180_000);
+
+test('wrong arguments: told, with the help', async () => {
+  const { ended, output } = startTool('--frsh');
+  expect(await ended).toBe(2);
+  expect(output()).toContain("Unknown option '--frsh'");
+  expect(output()).toContain('npm start -- [options]');
+});
