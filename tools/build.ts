@@ -22,7 +22,8 @@ for (const app of apps) {
     outfile: join(outdir, 'main.js'),
     bundle: true,
     platform: 'node',
-    target: 'node24',
+    target: 'node20',
+    inject: [join(import.meta.dirname, 'lib/older-node.ts')],
     format: 'esm',
     sourcemap: true,
     // Some dependencies are CommonJS and expect these names, which an ES module does not have.
