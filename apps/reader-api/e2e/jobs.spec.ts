@@ -134,6 +134,7 @@ test('what there is of a job', async () => {
       },
     ],
     damaged: [],
+    stray: [],
   });
   const one = JSON.parse(await reader.text('/api/v1/jobs/job?namespace=other')) as typeof details;
   expect(one.namespaces).toEqual(details.namespaces.slice(1));

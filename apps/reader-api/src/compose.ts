@@ -4,7 +4,6 @@ import { type AppContext, type Composed, startServer } from '@cordwood/service';
 import { createApp } from './app.ts';
 import type { ReaderConfig } from './config.ts';
 import { answerClientErrors } from './http/client-errors.ts';
-import { trackUnusedConnections } from './http/unused-connections.ts';
 import { JobCatalogue } from './jobs/job-catalogue.ts';
 import { JobLogs } from './log/job-logs.ts';
 import { createRoutes } from './routes.ts';
@@ -35,15 +34,12 @@ export async function compose(context: AppContext<ReaderConfig>): Promise<Compos
   answerClientErrors(api.server);
   // Longer than that of any proxy before us: else it may send a request on a connection that we are closing.
   api.server.keepAliveTimeout = 75_000;
-  const closeUnused = trackUnusedConnections(api.server);
   shutdown.add({
     name: 'api',
     group: 'intake',
     run: async ({ timeoutMs }) => {
       // What is still being sent after that is broken off, which clients see.
-      const closed = api.close(timeoutMs * 0.8);
-      closeUnused();
-      await closed;
+      await api.close(timeoutMs * 0.8);
     },
   });
   return { ports: { http: api.port } };

@@ -11,7 +11,7 @@ import { MergedIdentities } from './merged-identities.ts';
 import { type MetadataStore, type MetadataVersion } from './metadata-store.ts';
 import type { ObjectStore } from './object-store.ts';
 import { RawFile, type RawObject } from './raw-file.ts';
-import { listRawFiles } from './raw-listing.ts';
+import { listRawFiles, type StrayObject } from './raw-listing.ts';
 import { arrange } from './runs.ts';
 import { TextWriter } from './text.ts';
 
@@ -40,6 +40,8 @@ export interface LogReaderOptions {
 /** A pod's log, as it is right now. */
 export interface PodLog {
   readonly pod: string;
+  /** Objects among the raw files that are none. */
+  readonly stray: readonly StrayObject[];
   readonly instances: readonly ContainerInstance<RawObject>[];
   readonly version: MetadataVersion;
 }
@@ -68,7 +70,7 @@ export class LogReader {
     const version = await metadata.read(pod, signal);
     const isMerged = mergedVersions(version.metadata);
     const raw = listing.files.filter((file) => !isMerged(file));
-    return { pod, version, instances: instancesOf(pod, version.metadata, raw, legacyNamespace) };
+    return { pod, version, stray: listing.stray, instances: instancesOf(pod, version.metadata, raw, legacyNamespace) };
   }
 
   /**
@@ -123,6 +125,8 @@ export class LogReader {
         if (!(error instanceof NotFoundError) || first === undefined || tries >= REOPENINGS) throw error;
         const fresh = await this.open(first.pod, signal);
         current = fresh.instances.filter((each) => instances.some((wanted) => isSameInstance(each, wanted)));
+        // Files of which nothing is left anywhere were not merged: somebody else deleted them.
+        if (current.length < instances.length) throw error;
       }
     }
   }

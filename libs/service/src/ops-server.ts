@@ -3,6 +3,7 @@ import { type RequestListener, type Server, createServer } from 'node:http';
 import express, { type Router } from 'express';
 import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
+import { trackUnusedConnections } from './unused-connections.ts';
 
 export interface OpsRouterOptions {
   readonly health: Health;
@@ -53,6 +54,7 @@ export interface ListenOptions {
 /** Serves an Express app or any other handler. @throws Error when the port cannot be had */
 export async function startServer(handler: RequestListener, { port, host }: ListenOptions): Promise<RunningServer> {
   const server = createServer(handler);
+  const closeUnused = trackUnusedConnections(server);
   server.listen({ port, ...(host === undefined ? {} : { host }) });
   await once(server, 'listening');
   const address = server.address();
@@ -63,6 +65,7 @@ export async function startServer(handler: RequestListener, { port, host }: List
     const closed = once(server, 'close');
     // Idle keep-alive connections are closed by this, those at work when their answer is out.
     server.close();
+    closeUnused();
     const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
     await closed;
     clearTimeout(cut);

@@ -27,5 +27,5 @@ export const getJob =
     }
     const chosen =
       (asked ?? preset) === undefined ? log.instances : inNamespace(job, log.instances, { asked, preset }).instances;
-    return { body: { json: jobDetails(job, chosen, log.version.metadata) } };
+    return { body: { json: jobDetails(log, chosen) } };
   };

@@ -1,12 +1,19 @@
 import { compareInstants, formatTime, type Instant, parseTime } from '@cordwood/log-record';
-import { type ContainerInstance, earliestOf, firstOrderOf, hasTrustedTimes, type RawObject } from '@cordwood/log-store';
-import type { LogFile, PodMetadata } from '@cordwood/pod-metadata';
+import {
+  type ContainerInstance,
+  earliestOf,
+  firstOrderOf,
+  hasTrustedTimes,
+  type PodLog,
+  type RawObject,
+} from '@cordwood/log-store';
+import type { LogFile } from '@cordwood/pod-metadata';
 import { parseMinute } from '@cordwood/s3-key-format';
 
 type Instance = ContainerInstance<RawObject>;
 
 /** What the metadata and the listing tell of a job, without reading its log. */
-export function jobDetails(name: string, instances: readonly Instance[], metadata: PodMetadata) {
+export function jobDetails({ pod: name, version: { metadata }, stray }: PodLog, instances: readonly Instance[]) {
   const byNamespace = Map.groupBy(instances, ({ namespace }) => namespace ?? null);
   return {
     name,
@@ -15,6 +22,7 @@ export function jobDetails(name: string, instances: readonly Instance[], metadat
       .toSorted(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
       .map(([namespace, ofNamespace]) => ({ name: namespace, containers: containerDetails(ofNamespace) })),
     damaged: metadata.damaged.map(({ key, reason, kept_as }) => ({ key, reason, kept_as })),
+    stray: stray.map(({ key, problem }) => ({ key, problem })),
   };
 }
 
