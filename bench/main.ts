@@ -5,6 +5,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { parseRawKey } from '@cordwood/s3-key-format';
+import { bundle } from '../tools/lib/bundle.ts';
 import { corpus, type CorpusOptions, type RawObject } from './corpus.ts';
 import { type BenchS3, emptyBucket, openS3, upload } from './s3.ts';
 import type { Task, TaskResult } from './task.ts';
@@ -34,9 +35,11 @@ const REFERENCE_FLOOR = 104;
 const ONE_POD: CorpusOptions = { pods: 1, filesPerPod: 60, fileBytes: 1e6 };
 const MANY_PODS: CorpusOptions = { pods: 200, filesPerPod: 10, fileBytes: 50_000 };
 const rows: Row[] = [];
+/** As in production: one file, no TypeScript to strip at start. */
+const WORKER = 'dist/bench/worker.js';
 
 async function run(s3: BenchS3, task: Task): Promise<TaskResult> {
-  const child = spawn(process.execPath, ['bench/worker.ts', JSON.stringify(task)], {
+  const child = spawn(process.execPath, [WORKER, JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...s3.env },
   });
@@ -165,6 +168,7 @@ function table(): string {
   ].join('\n');
 }
 
+await bundle('bench/worker.ts', WORKER);
 const s3 = await openS3(values.endpoint);
 try {
   const jobs: [string, () => Promise<void> | void][] = [
