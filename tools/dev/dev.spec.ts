@@ -65,7 +65,9 @@ function descendants(pid: number): number[] {
   const found: number[] = [];
   for (const wave = [pid]; wave.length > 0;) {
     const current = wave.shift();
-    for (const [child, parent] of parents) if (parent === current) (found.push(child), wave.push(child));
+    const children = [...parents].flatMap(([child, parent]) => (parent === current ? [child] : []));
+    found.push(...children);
+    wave.push(...children);
   }
   return found;
 }
@@ -74,7 +76,7 @@ function alive(pids: readonly number[]): number[] {
   return pids.filter((pid) => {
     try {
       // Zombies have ended.
-      return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
     } catch {
       return false;
     }

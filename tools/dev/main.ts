@@ -123,9 +123,10 @@ async function main({ dataDir, fresh, load, samples: withSamples, anyPorts }: De
       await connection.close();
     });
     const ask = createState({ store, queues, readerUrl: started.readerUrl, stored: sampleJobs?.stored });
-    while (!stopping.signal.aborted) {
+    for (;;) {
       const state = await ask(stopping.signal).catch((error: unknown) => `state unknown: ${messageOf(error)}`);
-      if (!stopping.signal.aborted) screen.status(state);
+      stopping.signal.throwIfAborted();
+      screen.status(state);
       await delay(1_000, undefined, { signal: stopping.signal });
     }
   } catch (error) {

@@ -71,7 +71,7 @@ function createReadableCounter(stored: ReadonlyMap<string, number>, readerUrl: s
 async function countLines(name: string, readerUrl: string, signal: AbortSignal): Promise<number> {
   const [pod = '', container = ''] = name.split('/');
   const query = new URLSearchParams({ namespace: NAMESPACE, container });
-  const answer = await fetch(`${readerUrl}/api/v1/jobs/${pod}/log?${query}`, { signal });
+  const answer = await fetch(`${readerUrl}/api/v1/jobs/${pod}/log?${query.toString()}`, { signal });
   if (!answer.ok || answer.body === null) throw new Error(`${answer.status}`);
   let count = 0;
   for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {

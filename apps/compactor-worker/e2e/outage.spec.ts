@@ -45,6 +45,7 @@ test('S3 away at start and later: 503, then on by itself', async () => {
   await putRaw(system.store, { pod: 'p', index: 1, messages: ['two'] });
   await eventually('merged again', async () => (await storedPod(system, 'p'))?.messages.length === 2);
   await eventually('clean', () => isClean(system, 'p'));
+  expect((await storedPod(system, 'p'))?.messages).toEqual(['one', 'two']);
 }, 120_000);
 
 test('Redis away at start and later: 503, then on by itself', async () => {
@@ -66,6 +67,7 @@ test('Redis away at start and later: 503, then on by itself', async () => {
   for (const app of apps) await untilReadiness(app, 200);
   await eventually('merged again', async () => (await storedPod(system, 'p'))?.messages.length === 2);
   await eventually('clean', () => isClean(system, 'p'));
+  expect((await storedPod(system, 'p'))?.messages).toEqual(['one', 'two']);
 }, 120_000);
 
 test('SIGTERM while a job hangs: the job goes back, exit code 0 within SHUTDOWN_TIMEOUT', async () => {
