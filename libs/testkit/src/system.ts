@@ -148,10 +148,7 @@ export async function putRaw(store: ObjectStore, upload: RawUpload): Promise<str
   const { pod, index, messages, namespace = 'jobs', container = pod } = upload;
   const containerId = createHash('sha256').update(`${pod} ${container}`).digest('hex');
   const start = Date.UTC(2026, 10, 20, 10) + index * 60_000;
-  const minute = new Date(start)
-    .toISOString()
-    .replace(/[-T:]/g, '')
-    .slice(0, 12);
+  const minute = new Date(start).toISOString().replace(/[-T:]/g, '').slice(0, 12);
   const lines = messages.map((log, line) => {
     const time = new Date(start + line).toISOString().replace('Z', '000000Z');
     return `${JSON.stringify({ time, stream: 'stdout', logtag: 'F', log })}\n`;
