@@ -1,7 +1,6 @@
 import { compareInstants } from '@cordwood/log-record';
-import { endOrderOf, type RawHead, type RawObject, type Run } from '@cordwood/log-store';
+import { compareArrival, endOrderOf, type RawHead, type RawObject, type Run } from '@cordwood/log-store';
 import type { LogFile } from '@cordwood/pod-metadata';
-import { compareRawFiles } from '@cordwood/s3-key-format';
 
 /** How much is merged with one commit: memory is bounded by it. */
 export interface BatchLimits {
@@ -25,9 +24,6 @@ export function nextBatch(raw: readonly RawObject[], limits: BatchLimits): RawOb
   }
   return batch;
 }
-
-const compareArrival = (a: RawObject, b: RawObject): number =>
-  a.lastModified - b.lastModified || compareRawFiles(a.parsed, b.parsed) || (a.key < b.key ? -1 : 1);
 
 /** Raw files that are written down as one sequence. */
 export interface Output<R extends RawHead> {

@@ -1,4 +1,5 @@
 import { decodeOddLine } from './decode-odd-line.ts';
+import type { LineFormat, OddLines } from './line-format.ts';
 import { endOfObject, endOfString } from './json-bytes.ts';
 import type { LogRecord, Part } from './record.ts';
 import { TimeReader } from './time.ts';
@@ -27,17 +28,6 @@ function holds(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
 
 /** Fields of a record, one bit each, to notice one that stands twice. */
 const SEEN = { stream: 1, logtag: 2, log: 4, orderTime: 8, fluentBitPartial: 16, kubernetes: 32 } as const;
-
-/** Which file a line comes from. In a merged one an absent `stream` means stdout, and `ot` gives the ordering time. */
-export type LineFormat = 'raw' | 'merged';
-
-/** Counts of lines that were kept, but not of the usual form. */
-export interface OddLines {
-  /** Lines that are no JSON object. */
-  notJson: number;
-  /** JSON objects whose `log`, `time` or `stream` is missing or of another type. */
-  oddFields: number;
-}
 
 /**
  * Decodes the lines of one file. Nothing is refused: what is no record of the usual form goes the slow way, by the rules of

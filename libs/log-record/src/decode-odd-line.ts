@@ -1,4 +1,4 @@
-import type { LineFormat, OddLines } from './decode-line.ts';
+import type { LineFormat, OddLines } from './line-format.ts';
 import type { LogRecord, Part } from './record.ts';
 import { parseTime } from './time.ts';
 

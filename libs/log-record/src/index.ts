@@ -1,4 +1,5 @@
-export { LineDecoder, type LineFormat, type OddLines } from './decode-line.ts';
+export { LineDecoder } from './decode-line.ts';
+export type { LineFormat, OddLines } from './line-format.ts';
 export { encodeMerged, maxMergedLength, maxMessageLength, writeMessage, writeTime } from './encode.ts';
 export { recordIdentity } from './identity.ts';
 export { LineBlocks } from './line-blocks.ts';

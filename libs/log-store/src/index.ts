@@ -22,4 +22,4 @@ export { MergedWriter, type MergedWriterOptions, type WrittenFiles } from './mer
 export { CommitLostError, MetadataStore, type MetadataVersion } from './metadata-store.ts';
 export { RawFile, type RawFileOptions, type RawObject } from './raw-file.ts';
 export { listRawFiles, podsWithRawFiles, type RawListing, type ScanPage, type StrayObject } from './raw-listing.ts';
-export { arrange, lastRawOf, type RawHead, type Run } from './runs.ts';
+export { arrange, compareArrival, lastRawOf, type RawHead, type Run } from './runs.ts';

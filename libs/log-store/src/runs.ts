@@ -100,8 +100,10 @@ const follows = (file: RawHead, last: LastRaw): boolean =>
     : last.dated !== undefined && compareRawFiles(last.dated, file.parsed) < 0;
 
 /** Order of arrival: by the store's clock, which has whole seconds in places; then by key. */
-const compareArrival = (a: RawHead, b: RawHead): number =>
-  a.lastModified - b.lastModified || compareRawFiles(a.parsed, b.parsed) || (a.key < b.key ? -1 : 1);
+export const compareArrival = (
+  a: Pick<RawHead, 'parsed' | 'key' | 'lastModified'>,
+  b: Pick<RawHead, 'parsed' | 'key' | 'lastModified'>,
+): number => a.lastModified - b.lastModified || compareRawFiles(a.parsed, b.parsed) || (a.key < b.key ? -1 : 1);
 
 /** Files of the reference do not say which raw file was their last; what begins before their end may be late. */
 function lastOrderOf(file: LogFile): Instant | undefined {
