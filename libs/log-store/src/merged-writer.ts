@@ -13,6 +13,7 @@ import {
 } from '@cordwood/log-record';
 import type { LastRaw, LogFile } from '@cordwood/pod-metadata';
 import { formatMergedKey, formatMinute } from '@cordwood/s3-key-format';
+import { DamagedGzipError } from './decompress.ts';
 import { mergedText } from './merged-file.ts';
 import type { ObjectStore } from './object-store.ts';
 
@@ -122,8 +123,14 @@ export class MergedWriter {
     if (first === undefined) return [];
 
     const texts: Uint8Array[] = [];
-    for (const file of taken)
-      for await (const chunk of mergedText(this.options.store, file, this.options.signal)) texts.push(chunk);
+    try {
+      for (const file of taken)
+        for await (const chunk of mergedText(this.options.store, file, this.options.signal)) texts.push(chunk);
+    } catch (error) {
+      // Reading reports it; it stays where it is.
+      if (error instanceof DamagedGzipError) return [];
+      throw error;
+    }
     const old = Buffer.concat(texts);
     if (old.length !== size - this.draft.size) return [];
     this.draft = {
