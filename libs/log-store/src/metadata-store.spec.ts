@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { applyFence, emptyPodMetadata, MetadataError, type PodMetadata } from '@cordwood/pod-metadata';
 import { MemoryObjectStore } from '@cordwood/testkit';
-import { AccessDeniedError, PreconditionFailedError, StoreUnavailableError } from './errors.ts';
+import { AccessDeniedError, NotFoundError, PreconditionFailedError, StoreUnavailableError } from './errors.ts';
 import { CommitLostError, MetadataStore } from './metadata-store.ts';
 import { collect } from './spec-support.ts';
 
@@ -65,6 +65,9 @@ describe('commit', () => {
   test('metadata that was deleted meanwhile is a lost commit, not a new beginning', async () => {
     const first = await metadata.commit('job-a', await metadata.read('job-a'), withId('1'));
     await store.deleteMany([{ key: KEY }]);
+    await expect(metadata.commit('job-a', first, withId('2'))).rejects.toThrow(CommitLostError);
+    // As S3 itself answers.
+    breakNextPut(new NotFoundError('404', details), false);
     await expect(metadata.commit('job-a', first, withId('2'))).rejects.toThrow(CommitLostError);
     expect(store.objects.has(KEY)).toBe(false);
   });
