@@ -58,6 +58,10 @@ describe('records', () => {
     expect(store.requests.get('get')).toBe(3);
   });
 
+  test('the last line may lack its newline', async () => {
+    expect(await messagesOf(await open(rawText(lines(3)).trimEnd()))).toEqual(logs(lines(3)));
+  });
+
   test('what is odd is counted', async () => {
     const file = await open(`${rawText(lines(1))}not json\n{"log":"no time"}\n`);
     await recordsOfFile(file);
