@@ -122,6 +122,36 @@ test('equal records of one file are as many as the program wrote', async () => {
   expect(await text()).toBe(textOf([0, 0, 0, 0]));
 });
 
+test('parts of a line are joined within the order of their own file, wherever a late one lies', async () => {
+  const part = (second: number, logtag: string, log: string): string =>
+    `${JSON.stringify({ time: timeAt(second), stream: 'stdout', logtag, log })}\n`;
+  const bodies = [
+    [0, 0, part(0, 'F', 'a') + part(1, 'F', 'b') + part(1, 'F', 'c')],
+    [60, 1, part(60, 'F', 'd')],
+    [0, 2, part(0, 'P', 'late ') + part(1, 'F', 'line')],
+  ] as const;
+  for (const [second, index, body] of bodies) {
+    store.clock += 1000;
+    await store.put(rawKey(second, index), Buffer.from(body));
+  }
+  expect(await text()).toBe('a\nb\nc\nlate line\nd\n');
+  await cycle.compactor.compact(POD);
+  expect(await text()).toBe('a\nb\nc\nlate line\nd\n');
+});
+
+test('a file of lines that were not parsed stays in its place when it is merged before the next one comes', async () => {
+  const raw = `{"time":"${timeAt(7200)}","log":"not parsed"}\n`;
+  const play = async (merge: boolean): Promise<string> => {
+    store = new MemoryObjectStore();
+    cycle = startCycle(store);
+    await store.put(rawKey(7200, 0), Buffer.from(raw));
+    if (merge) await cycle.compactor.compact(POD);
+    await put(0, 0, [0]);
+    return text();
+  };
+  expect(await play(true)).toBe(await play(false));
+});
+
 describe('requests', () => {
   test('a merge needs no more than raw files, merged files and six', async () => {
     for (let i = 0; i < 10; i++) await put(i * 60, i, [i * 60]);

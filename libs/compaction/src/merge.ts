@@ -28,7 +28,6 @@ import {
 } from '@cordwood/pod-metadata';
 import { damagedKey } from '@cordwood/s3-key-format';
 import pLimit from 'p-limit';
-import { outputsOf } from './plan.ts';
 
 /** Raw objects of a batch that are fetched at the same time. */
 const PARALLEL_GETS = 8;
@@ -135,34 +134,32 @@ async function mergeInstance(
     (file) => mergedRecords(store, file, options.onDamage, signal),
   );
   const deduplicator = new Deduplicator(identities, reorderWindow);
-  const outputs = outputsOf(arrange(instance.merged, instance.raw, reorderWindow)).map((output) => ({
-    ...output,
-    sources: output.sources.map(rawSources),
-  }));
+  // Each run is written down by itself, late ones too: files are joined by time where they are read, and only there.
+  const runs = arrange(instance.merged, instance.raw, reorderWindow)
+    .filter((run) => run.raw.length > 0)
+    .map((run) => ({ ...run, sources: rawSources(run) }));
   const written: LogFile[] = [];
   const replaced: string[] = [];
-  for (const [index, output] of outputs.entries()) {
+  for (const [index, run] of runs.entries()) {
     const writer = new MergedWriter({
       store,
       pod,
       namespace: instance.namespace ?? '',
       container: instance.container,
       containerId: instance.containerId,
-      run: output.run,
-      tail: output.tail,
+      run: run.number,
+      tail: run.merged,
       rewriteTail: options.rewriteTail,
       limit: mergedFileSize,
       uniqueIndex,
       signal,
     });
-    const later = earliestOf(
-      outputs.slice(index + 1).flatMap(({ sources }) => sources.flat().map((source) => source.first)),
-    );
-    for await (const joined of join(output.sources, later)) {
+    const later = earliestOf(runs.slice(index + 1).flatMap(({ sources }) => sources.map((source) => source.first)));
+    for await (const joined of join([run.sources], later)) {
       signal?.throwIfAborted();
       await writer.write(joined.source, await deduplicator.filter(joined));
     }
-    const files = await writer.finish(lastRawOf(output.tail.findLast((file) => file.last_raw)?.last_raw, output.own));
+    const files = await writer.finish(lastRawOf(run.merged.findLast((file) => file.last_raw)?.last_raw, run.raw));
     written.push(...files.written);
     replaced.push(...files.replaced);
   }

@@ -68,7 +68,7 @@ export class TimeReader {
 
     let at = start + MINUTE_LENGTH + 2;
     let nanos = 0;
-    if (bytes[at] === 0x2e) {
+    if (at < end && bytes[at] === 0x2e) {
       const from = ++at;
       let scale = 1e8;
       for (; at < end; at++) {

@@ -12,6 +12,8 @@ export interface Source {
 /** Consecutive records of one source. All are ordered. */
 export interface JoinedRecords<S extends Source> {
   readonly source: S;
+  /** Which of the runs. */
+  readonly run: number;
   readonly records: LogRecord[];
   /** The earliest first ordering time of what raw files are still to come, this one not counted; undefined: none comes. */
   readonly upcoming: Instant | undefined;
@@ -36,7 +38,7 @@ export async function* join<S extends Source>(
       if (!(await cursor.load())) continue;
       const others = heads.filter((_, index) => index !== winner);
       const upcoming = min([later, ...others, ...cursors.map((each) => each.earliestOfRest())]);
-      yield cursor.take(limitOf(heads, winner), upcoming);
+      yield { run: winner, upcoming, ...cursor.take(limitOf(heads, winner)) };
     }
   } finally {
     await Promise.all(cursors.map(async (cursor) => cursor.close()));
@@ -120,13 +122,13 @@ class Cursor<S extends Source> {
   }
 
   /** The records from the next one on, as far as the limit and those at hand reach; at least one. */
-  take(limit: Limit, upcoming: Instant | undefined): JoinedRecords<S> {
+  take(limit: Limit): Pick<JoinedRecords<S>, 'source' | 'records'> {
     const from = this.at++;
     while (this.at < this.records.length && within(this.records[this.at], limit)) this.at++;
     const source = this.sources[this.next - 1];
     if (source === undefined) throw new Error('take before load');
     const whole = from === 0 && this.at === this.records.length;
-    return { source, records: whole ? this.records : this.records.slice(from, this.at), upcoming };
+    return { source, records: whole ? this.records : this.records.slice(from, this.at) };
   }
 
   earliestOfRest(): Instant | undefined {

@@ -101,9 +101,9 @@ export class LogReader {
     const deduplicator = new Deduplicator(identities, reorderWindow);
     const writer = new TextWriter(
       { timestamps: read.timestamps ?? false, since: read.since, maxMessage },
-      startsInside(runs[0]?.merged ?? [], read.since),
+      runs.map((run) => startsInside(run.merged, read.since)),
     );
-    for await (const batch of join(sources)) yield* writer.write(await deduplicator.filter(batch));
+    for await (const batch of join(sources)) yield* writer.write(await deduplicator.filter(batch), batch.run);
     yield* writer.end();
     for (const { key, damage } of instance.raw) if (damage !== undefined) onDamage({ key, reason: damage });
   }

@@ -80,7 +80,11 @@ describe('place in the order', () => {
     expect(await orderOf(unparsed(50) + rawText([{ at: 7, log: 'a' }]))).toBe(7);
     expect(await orderOf(unparsed(50))).toBeUndefined();
     expect(await orderOf(unparsed(50).repeat(20) + rawText([{ at: 7, log: 'a' }]))).toBe(7);
-    expect(await orderOf(unparsed(50).repeat(2000) + rawText([{ at: 7, log: 'a' }]))).toBeUndefined();
+    expect(await orderOf(unparsed(50).repeat(2000) + rawText([{ at: 7, log: 'a' }]))).toBe(7);
+    expect(await orderOf(unparsed(50).repeat(8000) + rawText([{ at: 7, log: 'a' }]))).toBeUndefined();
+    const readTime = rawText([{ at: 3600, log: 'x'.repeat(3000) }]);
+    const after = rawText(Array.from({ length: 20 }, (_, at) => ({ at, log: 'y'.repeat(2000) })));
+    expect(await orderOf(readTime + after)).toBe(0);
     expect(await orderOf(rawText([{ at: 7, log: 'x'.repeat(50_000) }]), { keepUpTo: 0 })).toBe(7);
     expect(await orderOf(rawText([{ at: 7, log: 'x'.repeat(70_000) }]), { keepUpTo: 0 })).toBeUndefined();
   });

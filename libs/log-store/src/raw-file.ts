@@ -12,7 +12,7 @@ import {
   RawSequencer,
 } from '@cordwood/log-record';
 import { parseMinute, type RawKey } from '@cordwood/s3-key-format';
-import { DamagedGzipError, decompressed, decompressedHead } from './decompress.ts';
+import { DamagedGzipError, decompressed, decompressedHead, isGzip } from './decompress.ts';
 import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts';
 
 /** A raw object of a listing, with its key taken apart. */
@@ -20,8 +20,9 @@ export interface RawObject extends ObjectInfo {
   readonly parsed: RawKey;
 }
 
-/** How much of a raw file's text is looked at to know where it belongs. */
-const HEAD_TEXT = 64 * 1024;
+/** How much of a raw file is fetched to know where it belongs, and how much of its text is looked at. */
+const HEAD_BYTES = 64 * 1024;
+const HEAD_TEXT = 256 * 1024;
 /** A first record further than this from the date in the key has a clock that tells nothing; no buffer is left over for so long. */
 const CREDIBLE_SECONDS = 30 * 86_400;
 /** Bytes of a kept object that are decoded in one go. */
@@ -81,7 +82,7 @@ export class RawFile {
   static async open(store: ObjectStore, object: RawObject, options: RawFileOptions): Promise<RawFile> {
     const whole = object.size <= options.keepUpTo;
     const body = await store.get(object.key, {
-      ...(!whole && { start: 0, end: HEAD_TEXT - 1 }),
+      ...(!whole && { start: 0, end: HEAD_BYTES - 1 }),
       ...(options.signal && { signal: options.signal }),
     });
     return new RawFile(store, object, options, { body, head: await body.bytes(), whole });
@@ -139,23 +140,29 @@ export class RawFile {
 
 /** The ordering time of the first record, as far as the beginning of the file's bytes tells it. */
 function firstOrder(bytes: Uint8Array, keyMinute: number, window: number): Instant | undefined {
-  const text = headText(bytes);
+  // A few KiB of compressed bytes mostly tell, and more need not be decompressed twice.
+  const soon = isGzip(bytes) ? firstSettled(decompressedHead(bytes.subarray(0, 4096)), keyMinute, window) : undefined;
+  if (soon?.certain === true) return soon.order;
+  return firstSettled(decompressedHead(bytes.subarray(0, HEAD_TEXT)).subarray(0, HEAD_TEXT), keyMinute, window).order;
+}
+
+/** The first record's ordering time in this text; not certain when what follows the text might change it. */
+function firstSettled(
+  text: Uint8Array,
+  keyMinute: number,
+  window: number,
+): { readonly order: Instant | undefined; readonly certain: boolean } {
   const decoder = new LineDecoder('raw', isUtf8);
   const sequencer = new RawSequencer(keyMinute, window);
+  const orderOf = (record: LogRecord | undefined): Instant | undefined =>
+    record !== undefined && isOrdered(record) ? orderTime(record) : undefined;
   // Line by line: a few tell.
   for (let start = 0; start < text.length;) {
     const newline = text.indexOf(NEWLINE, start);
     const end = newline < 0 ? text.length : newline + 1;
     const [first] = sequencer.push(decoder.decodeBlock(text.subarray(start, end)));
-    if (first !== undefined) return isOrdered(first) ? orderTime(first) : undefined;
+    if (first !== undefined) return { order: orderOf(first), certain: true };
     start = end;
   }
-  const [first] = sequencer.end();
-  return first !== undefined && isOrdered(first) ? orderTime(first) : undefined;
-}
-
-/** The beginning of the text; a few KiB of compressed bytes mostly hold a line, and more need not be decompressed twice. */
-function headText(bytes: Uint8Array): Uint8Array {
-  const few = decompressedHead(bytes.subarray(0, 4096));
-  return (few.includes(NEWLINE) ? few : decompressedHead(bytes.subarray(0, HEAD_TEXT))).subarray(0, HEAD_TEXT);
+  return { order: orderOf(sequencer.end()[0]), certain: false };
 }

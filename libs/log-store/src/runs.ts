@@ -106,7 +106,5 @@ export const compareArrival = (
 ): number => a.lastModified - b.lastModified || compareRawFiles(a.parsed, b.parsed) || (a.key < b.key ? -1 : 1);
 
 /** Files of the reference do not say which raw file was their last; what begins before their end may be late. */
-function lastOrderOf(file: LogFile): Instant | undefined {
-  if (isReferenceFile(file)) return parseTime(file.last_record_time);
-  return parseTime(file.last_raw?.order_time ?? file.order_time ?? file.first_record_time);
-}
+const lastOrderOf = (file: LogFile): Instant | undefined =>
+  parseTime((isReferenceFile(file) ? file.last_record_time : file.last_raw?.order_time) ?? '');

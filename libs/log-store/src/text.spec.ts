@@ -10,7 +10,7 @@ function textOf(
   options: Partial<TextOptions> = {},
   { startsInside = [], batch = 1000 }: { startsInside?: ('stdout' | 'stderr')[]; batch?: number } = {},
 ): string {
-  const writer = new TextWriter({ timestamps: false, maxMessage: 1000, ...options }, startsInside);
+  const writer = new TextWriter({ timestamps: false, maxMessage: 1000, ...options }, [startsInside]);
   const chunks: Uint8Array[] = [];
   for (let at = 0; at < lines.length; at += batch) chunks.push(...writer.write(recordsOf(lines.slice(at, at + batch))));
   return Buffer.concat([...chunks, ...writer.end()]).toString();

@@ -22,14 +22,16 @@ export interface TextOptions {
   readonly maxMessage: number;
 }
 
-type Stream = 'stdout' | 'stderr';
+/** A part of a line that may go on. */
+interface PartText {
+  readonly timeText: Uint8Array;
+  readonly time: Instant;
+  readonly text: Uint8Array;
+}
 
 /** Parts of a line whose last part has not come. */
 interface Pending {
-  /** Time of the first part, as text and as an instant. */
-  readonly timeText: Uint8Array;
-  readonly time: Instant;
-  readonly parts: Uint8Array[];
+  readonly parts: PartText[];
   size: number;
 }
 
@@ -39,24 +41,27 @@ interface Pending {
  */
 export class TextWriter {
   private readonly options: TextOptions;
-  private readonly pending = new Map<Stream, Pending>();
+  /** By stream of a run: a late file has lines of its own. */
+  private readonly pending = new Map<string, Pending>();
   /** Streams in the middle of a line that is not to be joined: it is too long (`show`), or began before `since` (`drop`). */
-  private readonly loose = new Map<Stream, 'show' | 'drop'>();
+  private readonly loose = new Map<string, 'show' | 'drop'>();
   private chunk = Buffer.allocUnsafe(CHUNK);
   private size = 0;
   private full: Uint8Array[] = [];
 
-  /** `startsInside`: streams in the middle of a line whose first parts are not shown; what is left of it is not either. */
-  constructor(options: TextOptions, startsInside: readonly Stream[] = []) {
+  /** `startsInside`: for each run the streams in the middle of a line whose first parts are not shown; its rest is not either. */
+  constructor(options: TextOptions, startsInside: readonly (readonly ('stdout' | 'stderr')[])[] = []) {
     this.options = options;
-    for (const stream of startsInside) this.loose.set(stream, 'drop');
+    for (const [run, streams] of startsInside.entries()) {
+      for (const stream of streams) this.loose.set(streamOf(run, stream === 'stderr'), 'drop');
+    }
   }
 
-  /** Takes records and gives the chunks of text that they fill. */
-  write(records: readonly LogRecord[]): Uint8Array[] {
+  /** Takes records of a run and gives the chunks of text that they fill. */
+  write(records: readonly LogRecord[], run = 0): Uint8Array[] {
     for (const record of records) {
       if (record.part === '') this.line(record);
-      else this.part(record);
+      else this.part(record, streamOf(run, record.stderr));
     }
     const { full } = this;
     this.full = [];
@@ -65,7 +70,7 @@ export class TextWriter {
 
   /** Lines that never ended, and the last chunk. */
   end(): Uint8Array[] {
-    for (const pending of this.pending.values()) this.joined(pending);
+    for (const { parts } of this.pending.values()) this.joined(parts);
     this.pending.clear();
     const { full } = this;
     if (this.size > 0) full.push(this.chunk.subarray(0, this.size));
@@ -85,53 +90,46 @@ export class TextWriter {
     this.endLine(from);
   }
 
-  private part(record: LogRecord): void {
-    const stream = record.stderr ? 'stderr' : 'stdout';
+  private part(record: LogRecord, stream: string): void {
     const loose = this.loose.get(stream);
     if (loose !== undefined) {
       if (record.part === 'F') this.loose.delete(stream);
       if (loose === 'show') this.line(record);
       return;
     }
-    const pending = this.pending.get(stream);
-    if (pending === undefined && record.part === 'F') {
+    const pending = this.pending.get(stream) ?? { parts: [], size: 0 };
+    if (pending.parts.length === 0 && record.part === 'F') {
       this.line(record);
       return;
     }
-    const message = new Uint8Array(maxMessageLength(record));
-    const text = message.subarray(0, writeMessage(record, message, 0));
-    if (pending !== undefined && pending.size + text.length > this.options.maxMessage) {
-      this.pending.delete(stream);
-      this.unjoined(pending);
-      if (record.part === 'P') this.loose.set(stream, 'show');
-      this.line(record);
+    const part = partText(record);
+    pending.parts.push(part);
+    pending.size += part.text.length;
+    const tooLong = pending.size > this.options.maxMessage && pending.parts.length > 1;
+    if (record.part === 'P' && !tooLong) {
+      this.pending.set(stream, pending);
       return;
     }
-    const whole = pending ?? { timeText: timeText(record), time: recordTime(record), parts: [], size: 0 };
-    whole.parts.push(text);
-    whole.size += text.length;
-    if (record.part === 'P') this.pending.set(stream, whole);
+    this.pending.delete(stream);
+    if (!tooLong) this.joined(pending.parts);
     else {
-      this.pending.delete(stream);
-      this.joined(whole);
+      // As they came.
+      for (const each of pending.parts) this.joined([each]);
+      if (record.part === 'P') this.loose.set(stream, 'show');
     }
   }
 
-  private joined({ parts, time, timeText: shownTime, size }: Pending): void {
-    if (!this.isWanted(time)) return;
-    this.reserve(size + shownTime.length + 2);
+  private joined(parts: readonly PartText[]): void {
+    const [first] = parts;
+    if (first === undefined || !this.isWanted(first.time)) return;
+    this.reserve(parts.reduce((size, { text }) => size + text.length, first.timeText.length + 2));
     if (this.options.timestamps) {
-      this.copy(shownTime);
+      this.copy(first.timeText);
       this.chunk[this.size++] = BLANK;
     }
     const from = this.size;
-    for (const part of parts) this.copy(part);
+    for (const { text } of parts) this.copy(text);
     this.endLine(from);
-  }
-
-  /** Parts of a line that turned out too long: as they came. */
-  private unjoined(pending: Pending): void {
-    for (const part of pending.parts) this.joined({ ...pending, parts: [part], size: part.length });
   }
 
   private isWanted(time: Instant): boolean {
@@ -157,7 +155,15 @@ export class TextWriter {
   }
 }
 
-function timeText(record: LogRecord): Uint8Array {
-  const text = new Uint8Array(record.timeEnd - record.timeStart);
-  return text.subarray(0, writeTime(record, text, 0));
+const streamOf = (run: number, stderr: boolean): string => `${run.toString()}${stderr ? '/stderr' : '/stdout'}`;
+
+/** A copy of what is needed of the record later. */
+function partText(record: LogRecord): PartText {
+  const timeText = new Uint8Array(record.timeEnd - record.timeStart);
+  const text = new Uint8Array(maxMessageLength(record));
+  return {
+    timeText: timeText.subarray(0, writeTime(record, timeText, 0)),
+    time: recordTime(record),
+    text: text.subarray(0, writeMessage(record, text, 0)),
+  };
 }

@@ -1,3 +1,4 @@
+import { parseTime } from '@cordwood/log-record';
 import { z } from 'zod';
 
 /**
@@ -46,8 +47,11 @@ const logFile = z.looseObject({
   last_raw: lastRaw.optional(),
 });
 
-const mergedRaw = z.looseObject({ key: z.string(), etag: z.string(), merged_at: z.string() });
-const superseded = z.looseObject({ key: z.string(), since: z.string() });
+/** What ages are measured by: one that cannot be read must not pass for long ago. */
+const stamp = z.string().refine((text) => parseTime(text) !== undefined, 'not a time');
+
+const mergedRaw = z.looseObject({ key: z.string(), etag: z.string(), merged_at: stamp });
+const superseded = z.looseObject({ key: z.string(), since: stamp });
 const damaged = z.looseObject({ key: z.string(), etag: z.string(), reason: z.string(), kept_as: z.string() });
 
 /** What the reference writes. `last_merged_key` and the time are null or absent before its first merge. */
