@@ -35,11 +35,11 @@ const REFERENCE_FLOOR = 104;
 const ONE_POD: CorpusOptions = { pods: 1, filesPerPod: 60, fileBytes: 1e6 };
 const MANY_PODS: CorpusOptions = { pods: 200, filesPerPod: 10, fileBytes: 50_000 };
 const rows: Row[] = [];
-/** As in production: one file, no TypeScript to strip at start. */
+/** As in the images: one file, no TypeScript to strip at start, the same flag for node. */
 const WORKER = 'dist/bench/worker.js';
 
 async function run(s3: BenchS3, task: Task): Promise<TaskResult> {
-  const child = spawn(process.execPath, [WORKER, JSON.stringify(task)], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', WORKER, JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...s3.env },
   });
