@@ -44,7 +44,7 @@ export class Deduplicator {
   }
 
   /** The records of the batch that are to be shown. */
-  async filter({ source, records, upcoming }: JoinedRecords<Source>): Promise<LogRecord[]> {
+  async filter({ source, records, upcoming }: Omit<JoinedRecords<Source>, 'run'>): Promise<LogRecord[]> {
     const first = records[0];
     if (!source.raw || first === undefined) return records;
     const rememberFrom = upcoming === undefined ? NEVER : shiftInstant(upcoming, -this.window);
