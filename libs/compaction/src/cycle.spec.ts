@@ -4,7 +4,8 @@ import { MetadataError } from '@cordwood/pod-metadata';
 import { metadataKey } from '@cordwood/s3-key-format';
 import { MemoryObjectStore } from '@cordwood/testkit';
 import { gzipSync } from 'node:zlib';
-import { type Cycle, startCycle } from './cycle-harness.ts';
+import { type Cycle, readAll, startCycle } from './cycle-harness.ts';
+import { DEFAULT_LIMITS } from './options.ts';
 import { CONTAINER_ID, NAMESPACE, POD, rawBody, rawKey, textOf, timeAt } from './raw-writer.ts';
 
 let store: MemoryObjectStore;
@@ -19,6 +20,14 @@ const metadata = async () => (await new MetadataStore(store).read(POD)).metadata
 const put = async (second: number, index: number, seconds: readonly number[]): Promise<void> => {
   store.clock += 1000;
   await store.put(rawKey(second, index), rawBody(seconds));
+};
+/** What others do at the worst moment: once, just before the next request of this kind. */
+const beforeNext = (operation: string, prefix: string, others: () => void | Promise<void>): void => {
+  store.before = async (requested, key) => {
+    if (requested !== operation || !key.startsWith(prefix)) return;
+    store.before = () => undefined;
+    await others();
+  };
 };
 
 test('a cleaned, idle pod has no raw files, and exactly the merged files that its metadata lists', async () => {
@@ -49,6 +58,36 @@ test('nothing is deleted before the delay is over', async () => {
   expect((await cycle.cleaner.clean(POD)).againInMs).toBeGreaterThan(0);
   await cycle.compactor.compact(POD);
   expect(keys('kube.')).toHaveLength(1);
+});
+
+test('cleaning deletes superseded files first, raw files next, and their entries last', async () => {
+  await put(0, 0, [0]);
+  await cycle.compactor.compact(POD);
+  await put(60, 1, [60]);
+  await cycle.compactor.compact(POD);
+  store.clock += 60_000;
+  const changes: string[] = [];
+  store.before = (operation, key) => {
+    if (operation === 'put' || operation === 'delete') changes.push(`${operation} ${key.replace(/[./].*/, '')}`);
+  };
+  await cycle.cleaner.clean(POD);
+  expect(changes).toEqual(['delete data', 'delete kube', 'put metadata']);
+});
+
+test('a replaced file stays for the delay, for those who read the metadata before', async () => {
+  await put(0, 0, [0]);
+  await cycle.compactor.compact(POD);
+  const [replaced] = keys('data/');
+  const { instances } = await cycle.reader.open(POD);
+  await put(60, 1, [60]);
+  await cycle.compactor.compact(POD);
+  store.clock += 59_000;
+  await cycle.cleaner.clean(POD);
+  expect((await metadata()).superseded).toMatchObject([{ key: replaced }]);
+  expect(await readAll(cycle.reader.text(instances))).toBe(textOf([0]));
+  store.clock += 1000;
+  await cycle.cleaner.clean(POD);
+  expect(keys('data/')).not.toContain(replaced);
 });
 
 test('a compaction cleans what is due before it merges, with one commit', async () => {
@@ -101,6 +140,64 @@ test('a raw object overwritten after merging is new input, and cleaning deletes 
   await cycle.cleaner.clean(POD);
   expect(keys('kube.')).toEqual([]);
   expect(await text()).toBe(textOf([0, 1, 2, 3]));
+});
+
+test('a store that ignores conditions on deletes loses no object that was overwritten before the listing', async () => {
+  const deleteMany = store.deleteMany.bind(store);
+  store.deleteMany = async (targets) => deleteMany(targets.map(({ key }) => ({ key })));
+  await put(0, 0, [0]);
+  await cycle.compactor.compact(POD);
+  await put(0, 0, [1]);
+  store.clock += 60_000;
+  await cycle.cleaner.clean(POD);
+  expect(keys('kube.')).toEqual([rawKey(0, 0)]);
+  expect(await text()).toBe(textOf([0, 1]));
+});
+
+test('a raw object overwritten between the listing and the deletion stays, where the store honours conditions', async () => {
+  await put(0, 0, [0]);
+  await cycle.compactor.compact(POD);
+  store.clock += 60_000;
+  beforeNext('delete', 'kube.', () => put(0, 0, [1]));
+  await cycle.cleaner.clean(POD);
+  expect(keys('kube.')).toEqual([rawKey(0, 0)]);
+  expect(await text()).toBe(textOf([0, 1]));
+});
+
+test.each([
+  ['merged what it read', 'before it commits', 'put', 'metadata/', 0],
+  ['merged and cleaned what it read', 'before it commits', 'put', 'metadata/', 60_000],
+  ['merged and cleaned what it listed', 'before it reads', 'get', 'kube.', 60_000],
+])('a merge starts over when others have %s, and more, %s', async (_done, _when, operation, prefix, ms) => {
+  await put(0, 0, [0]);
+  beforeNext(operation, prefix, async () => {
+    await put(60, 1, [60]);
+    await cycle.compactor.compact(POD);
+    store.clock += ms;
+    await cycle.cleaner.clean(POD);
+  });
+  expect(await cycle.compactor.compact(POD)).toMatchObject({ rawFiles: 0, commits: 0 });
+  expect((await metadata()).log_files).toHaveLength(1);
+  expect(await text()).toBe(textOf([0, 60]));
+});
+
+test('a raw object that was overwritten and merged since it was listed is not merged again', async () => {
+  await put(0, 0, [0]);
+  beforeNext('get', 'metadata/', async () => {
+    await put(0, 0, [1]);
+    await cycle.compactor.compact(POD);
+  });
+  expect(await cycle.compactor.compact(POD)).toMatchObject({ rawFiles: 0, mergedFiles: 0 });
+  expect((await metadata()).merged_raw).toHaveLength(1);
+  expect(await text()).toBe(textOf([1]));
+});
+
+test('a compaction merges all there is, a commit for every batch', async () => {
+  cycle = startCycle(store, { cleanupDelay: 60_000, limits: { ...DEFAULT_LIMITS, files: 2 } });
+  for (let i = 0; i < 5; i++) await put(i * 60, i, [i * 60]);
+  expect(await cycle.compactor.compact(POD)).toMatchObject({ rawFiles: 5, commits: 3 });
+  expect((await metadata()).merged_raw).toHaveLength(5);
+  expect(await text()).toBe(textOf([0, 60, 120, 180, 240]));
 });
 
 test('records delivered in two raw objects are one, before and after either is merged', async () => {
@@ -179,15 +276,27 @@ describe('orphans', () => {
     await put(0, 0, [0]);
     await cycle.compactor.compact(POD);
     await store.put(orphan, gzipSync('x'));
-    const inFlight = await new MetadataStore(store).read(POD);
     store.clock += 60_000;
     expect((await cycle.cleaner.clean(POD)).againInMs).toBe(3_600_000 - 60_000);
+    const inFlight = await new MetadataStore(store).read(POD);
     store.clock += 3_600_000;
+    beforeNext('delete', orphan, async () => {
+      await expect(
+        new MetadataStore(store).commit(POD, inFlight, { ...inFlight.metadata, commit_id: 'late' }),
+      ).rejects.toThrow('committed the metadata of job-a first');
+    });
     expect(await cycle.cleaner.clean(POD)).toMatchObject({ deletedOrphans: 1, againInMs: undefined });
     expect(keys('data/')).not.toContain(orphan);
-    await expect(
-      new MetadataStore(store).commit(POD, inFlight, { ...inFlight.metadata, commit_id: 'late' }),
-    ).rejects.toThrow('committed the metadata of job-a first');
+    expect(await text()).toBe(textOf([0]));
+  });
+
+  test('files of a merge that is frozen before its commit: when it wakes up after the sweep, it starts over', async () => {
+    await put(0, 0, [0]);
+    beforeNext('put', 'metadata/', async () => {
+      store.clock += 3_600_000;
+      expect(await cycle.cleaner.clean(POD)).toMatchObject({ deletedOrphans: 1 });
+    });
+    expect(await cycle.compactor.compact(POD)).toMatchObject({ rawFiles: 1, commits: 1 });
     expect(await text()).toBe(textOf([0]));
   });
 });
@@ -201,6 +310,9 @@ describe('bad input', () => {
     await store.put(rawKey(0, 0), cut);
     const before = await text();
     expect(cycle.reports).toEqual([{ key: rawKey(0, 0), reason: 'gzip: unexpected end of file' }]);
+    beforeNext('put', 'metadata/', () => {
+      expect(keys('damaged/')).toHaveLength(1);
+    });
     const { damaged } = await cycle.compactor.compact(POD);
     expect(damaged).toBe(1);
     const [entry] = (await metadata()).damaged;
