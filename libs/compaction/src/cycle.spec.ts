@@ -249,6 +249,18 @@ test('a file of lines that were not parsed stays in its place when it is merged 
   expect(await play(true)).toBe(await play(false));
 });
 
+test('a log of which nothing tells a time is merged all the same, in order of arrival', async () => {
+  const odd = (log: string): Buffer =>
+    Buffer.from(`{"time":"2026-13-45T25:61:61Z","stream":"stdout","log":"${log}"}\n`);
+  for (const [index, log] of ['a', 'b', 'c'].entries()) {
+    store.clock += 1000;
+    await store.put(rawKey(0, index), odd(log));
+    expect(await text()).toBe(['a', 'b', 'c'].slice(0, index + 1).join('\n') + '\n');
+    await cycle.compactor.compact(POD);
+  }
+  expect(await text()).toBe('a\nb\nc\n');
+});
+
 describe('requests', () => {
   test('a merge needs no more than raw files, merged files and six', async () => {
     for (let i = 0; i < 10; i++) await put(i * 60, i, [i * 60]);

@@ -1,6 +1,7 @@
 import type { LogFile } from '@cordwood/pod-metadata';
+import { parseMinute } from '@cordwood/s3-key-format';
 import type { Instant, LogRecord } from '@cordwood/log-record';
-import { firstOrderOf } from './instances.ts';
+import { endOrderOf, firstOrderOf } from './instances.ts';
 import { mergedRecords, type OnDamage } from './merged-file.ts';
 import type { Source } from './join.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -18,7 +19,14 @@ export function rawSources(run: Run<RawFile>): RawSource[] {
   let before: Instant | undefined = last === undefined ? undefined : firstOrderOf(last);
   return run.raw.map((file) => {
     before = file.order ?? before;
-    return { first: before, raw: true, file, open: () => file.records() };
+    return {
+      first: before,
+      after: last === undefined ? undefined : endOrderOf(last),
+      date: { seconds: parseMinute(file.parsed.date) ?? 0, nanos: 0 },
+      raw: true,
+      file,
+      open: () => file.records(),
+    };
   });
 }
 

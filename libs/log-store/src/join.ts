@@ -1,9 +1,21 @@
-import { compareInstants, type Instant, isOrdered, type LogRecord, orderTime, recordTime } from '@cordwood/log-record';
+import {
+  compareInstants,
+  type Instant,
+  isOrdered,
+  isTimed,
+  type LogRecord,
+  orderTime,
+  recordTime,
+} from '@cordwood/log-record';
 
 /** A file of a run, not opened yet. */
 export interface Source {
   /** Ordering time of its first record, or where that is not known of the file before it; undefined when nothing tells. */
   readonly first: Instant | undefined;
+  /** Where records at its start belong of which nothing tells: after what the run had before, as far as that is not read here. */
+  readonly after?: Instant | undefined;
+  /** The date in its key, for when nothing else tells either. */
+  readonly date?: Instant | undefined;
   /** Whether later copies of its records must be noticed: true for raw files. */
   readonly raw: boolean;
   open(): AsyncGenerator<LogRecord[]>;
@@ -157,14 +169,19 @@ class Cursor<S extends Source> {
     let previous: LogRecord | undefined;
     for (const record of this.records) {
       if (!isOrdered(record)) {
-        const order =
-          previous === undefined ? (this.lastOrder ?? this.orderAhead() ?? recordTime(record)) : orderTime(previous);
+        const order = previous === undefined ? this.orderAtStart(record) : orderTime(previous);
         record.orderSeconds = order.seconds;
         record.orderNanos = order.nanos;
       }
       previous = record;
     }
     if (previous !== undefined) this.lastOrder = orderTime(previous);
+  }
+
+  private orderAtStart(record: LogRecord): Instant {
+    const source = this.sources[this.next - 1];
+    const own = isTimed(record) ? recordTime(record) : source?.date;
+    return this.lastOrder ?? source?.after ?? this.orderAhead() ?? own ?? { seconds: 0, nanos: 0 };
   }
 
   private orderAhead(): Instant | undefined {
