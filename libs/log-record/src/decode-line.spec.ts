@@ -249,6 +249,30 @@ describe('quick and slow way', () => {
     );
   });
 
+  test('a line says the same whatever the maps of the lines before it', () => {
+    const map = fc.constantFrom(
+      '{"a":"b"}',
+      '{"a":"b","c":{}}',
+      '{"a":"b"',
+      '{}',
+      '{"a":"b"}}',
+      '{"a":["}"]}',
+      '{"a":"c"}',
+      '{"a":"b\\"}',
+    );
+    const end = fc.constantFrom('', ',"log":"x"', '}', ',"kubernetes":{}');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(map, end), { maxLength: 8 }), (maps) => {
+        const lines = maps.map(
+          ([one, rest]) => `{"time":"2026-11-20T10:00:00Z","stream":"stdout","kubernetes":${one}${rest}}`,
+        );
+        const alone = lines.flatMap((one) => decode(Buffer.from(one)));
+        expect(decode(Buffer.from(lines.join('\n')))).toEqual(alone);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('a usual line takes the quick way: its record points into the block', () => {
     const usual = [
       '{"time":"2026-11-20T10:00:00.5Z","stream":"stderr","logtag":"F","log":"a\\"b","kubernetes":{"a":{"b":"}\\""}}}',

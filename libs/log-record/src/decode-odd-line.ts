@@ -5,6 +5,8 @@ import { parseTime } from './time.ts';
 /** A line that the container runtime wrote and nobody took apart: `time stream P|F[:more tags] message`. */
 const CRI_LINE = /^(\S+) (stdout|stderr) ([PF])(?::\S*)? (.*)$/s;
 
+const OBJECT = /^[ \t\r\n]*\{/;
+
 interface Fields {
   readonly time?: string | undefined;
   readonly log: string;
@@ -51,6 +53,8 @@ function fieldsOf(text: string, odd: OddLines): Fields {
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
+  // Most lines that are no JSON do not begin like an object, and an exception costs more than all the rest.
+  if (!OBJECT.test(text)) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -63,6 +63,15 @@ export const writeMessage = (record: LogRecord, target: Uint8Array, at: number):
     ? unescapeString(record.bytes, record.logStart, record.logEnd, target, at)
     : append(record.bytes, record.logStart, record.logEnd, target, at);
 
+/** How long the record's message is as UTF-8 text, in bytes. */
+export function messageLength(record: LogRecord): number {
+  if (!record.escaped) return maxMessageLength(record);
+  if (scratch.length < maxMessageLength(record)) scratch = new Uint8Array(maxMessageLength(record) * 2);
+  return writeMessage(record, scratch, 0);
+}
+
+let scratch = new Uint8Array(64 * 1024);
+
 /** Writes the record's time as it was written. Returns the index after the last byte written; never more than the escaped form. */
 export const writeTime = (record: LogRecord, target: Uint8Array, at: number): number =>
   isTimed(record)

@@ -75,6 +75,16 @@ test('100,000 similar records have 100,000 identities', () => {
   expect(identities.size).toBe(100_000);
 });
 
+test('differences in the same place of several words do not cancel each other out', () => {
+  const identities = new Set<number>();
+  const letters = Array.from('0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ');
+  for (const x of letters)
+    for (const y of letters)
+      for (const z of letters.slice(0, 8))
+        identities.add(identity(plain({ seconds: 1, nanos: 0, stderr: false, message: `abc${x}abc${y}abc${z}` })));
+  expect(identities.size).toBe(letters.length * letters.length * 8);
+});
+
 test('a message longer than any before is hashed whole', () => {
   const long = { seconds: 1, nanos: 1, stderr: false, message: 'x'.repeat(300_000) };
   expect(identity(plain(long))).not.toBe(identity(plain({ ...long, message: `${long.message}y` })));

@@ -55,7 +55,8 @@ test('unescaping gives what JSON.parse gives, as UTF-8', () => {
       const expected = (JSON.parse(`"${text}"`) as string).toWellFormed();
       expect(target.subarray(2, end).toString()).toBe(expected);
       expect(end - 2).toBeLessThanOrEqual(bytes.length - 2);
-      expect(target.subarray(end).every((byte) => byte === 0x23)).toBe(true);
+      // Beyond the room that the escaped form takes nothing is touched.
+      expect(target.subarray(bytes.length).every((byte) => byte === 0x23)).toBe(true);
     }),
     { numRuns: 1000 },
   );

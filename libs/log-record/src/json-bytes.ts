@@ -40,15 +40,58 @@ function hex4(bytes: Uint8Array, at: number): number {
   return (a | b | c | d) > 15 ? -1 : (a << 12) | (b << 8) | (c << 4) | d;
 }
 
+/** Strings are looked through four bytes at a time: a word, in whose lowest bits the first byte stands. This is one of four equal bytes. */
+const everyByte = (byte: number): number => (byte * 0x01010101) | 0;
+const ONES = everyByte(0x01);
+const TOPS = everyByte(0x80);
+const QUOTES = everyByte(QUOTE);
+const BACKSLASHES = everyByte(BACKSLASH);
+const BLANKS = everyByte(0x20);
+
+/** Marks the lowest byte that is 0 by its top bit; 0 when none is. Bytes above that one may be marked too, whatever they are. */
+const zeros = (word: number): number => (word - ONES) & ~word & TOPS;
+
+/** The same for bytes that are less than a blank. */
+const controls = (word: number): number => (word - BLANKS) & ~word & TOPS;
+
+/** How many bytes lie below the lowest marked one; there must be one. */
+const bytesBelow = (marks: number): number => (31 - Math.clz32(marks & -marks)) >> 3;
+
+/** Words at any byte of an array. The same array is asked for many times in a row. */
+class Words {
+  private bytes: Uint8Array = new Uint8Array();
+  private view: DataView = new DataView(this.bytes.buffer);
+
+  of(bytes: Uint8Array): DataView {
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.view;
+  }
+}
+
+const sourceWords = new Words();
+const targetWords = new Words();
+
 /**
  * Finds the quote that ends a JSON string. `from` is the first byte after the opening quote.
  * Returns the closing quote's index; negated and minus one when the string holds escapes; NaN when it is no valid JSON string
  * before `end`. (One number, since this runs for every record.)
  */
 export function endOfString(bytes: Uint8Array, from: number, end: number): number {
+  const words = sourceWords.of(bytes);
   let escaped = false;
-  for (let at = from; at < end; at++) {
-    if (STOPS[bytes[at] ?? 0] === 0) continue;
+  for (let at = from; ; at++) {
+    for (; at + 4 <= end; at += 4) {
+      const word = words.getInt32(at, true);
+      const stops = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls(word);
+      if (stops === 0) continue;
+      at += bytesBelow(stops);
+      break;
+    }
+    while (at < end && STOPS[bytes[at] ?? 0] === 0) at++;
+    if (at >= end) return NaN;
     const byte = bytes[at];
     if (byte === QUOTE) return escaped ? -at - 1 : at;
     if (byte !== BACKSLASH) return NaN;
@@ -59,7 +102,6 @@ export function endOfString(bytes: Uint8Array, from: number, end: number): numbe
       at += 4;
     } else if (ESCAPES[letter] === 0) return NaN;
   }
-  return NaN;
 }
 
 /**
@@ -84,12 +126,26 @@ export function endOfObject(bytes: Uint8Array, from: number, end: number): numbe
 
 /**
  * Writes what the inside of a JSON string (`from` to `to`, validated before) stands for to `target` at `at`, as UTF-8; a lone
- * surrogate becomes U+FFFD. It never needs more room than the escaped form. Returns the index after the last byte written.
+ * surrogate becomes U+FFFD. It never needs more room than the escaped form, but may write to all of that. Returns the index after the last byte
+ * that counts.
  */
 export function unescapeString(bytes: Uint8Array, from: number, to: number, target: Uint8Array, at: number): number {
+  const words = sourceWords.of(bytes);
+  const targets = targetWords.of(target);
   let out = at;
   for (let i = from; i < to; i++) {
+    // What is written of an escape is written over.
+    for (; i + 4 <= to; i += 4, out += 4) {
+      const word = words.getInt32(i, true);
+      targets.setInt32(out, word, true);
+      const escapes = zeros(word ^ BACKSLASHES);
+      if (escapes === 0) continue;
+      i += bytesBelow(escapes);
+      out += bytesBelow(escapes);
+      break;
+    }
     const byte = bytes[i] ?? 0;
+    if (i >= to) break;
     if (byte !== BACKSLASH) {
       target[out++] = byte;
       continue;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { LineBlocks } from './index.ts';
+import { LineBlocks, wholeLines } from './index.ts';
 
 const MAX = 20;
 
@@ -53,4 +53,22 @@ test('a line that is exactly as long as allowed is kept, chunk by chunk and at o
     expect(run(text.split(/(?<=.)/s).map((byte) => Buffer.from(byte)))).toEqual({ text, oversized: 0 });
     expect(run([Buffer.from(text)])).toEqual({ text, oversized: 0 });
   }
+});
+
+test('pieces are whole lines, no more than a line longer than asked for, and the block together', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(short, long)),
+      fc.oneof(last, long),
+      fc.integer({ min: 1, max: 50 }),
+      (lines, end, bytes) => {
+        const block = Buffer.from([...lines, end].join('\n'));
+        const pieces = [...wholeLines(block, bytes)].map((piece) => Buffer.from(piece).toString());
+        expect(pieces.join('')).toBe(block.toString());
+        for (const piece of pieces.slice(0, -1)) expect(piece).toMatch(/\n$/);
+        for (const piece of pieces) expect(piece.slice(0, -1).lastIndexOf('\n') + 1).toBeLessThan(bytes);
+      },
+    ),
+  );
+  expect([...wholeLines(undefined, 10)]).toEqual([]);
 });

@@ -72,3 +72,14 @@ export class LineBlocks {
     this.oversized++;
   }
 }
+
+/** Cuts a block of whole lines (or none) into pieces of whole lines of `bytes` bytes each, or a line more. */
+export function* wholeLines(block: Uint8Array | undefined, bytes: number): Generator<Uint8Array> {
+  if (block === undefined) return;
+  for (let start = 0; start < block.length;) {
+    const newline = block.indexOf(NEWLINE, start + bytes - 1);
+    const end = newline < 0 ? block.length : newline + 1;
+    yield block.subarray(start, end);
+    start = end;
+  }
+}

@@ -8,6 +8,10 @@ export interface FileOwner {
   readonly containerId: string;
 }
 
+/** A name for a container instance among those of a pod. */
+export const instanceId = (namespace: string | undefined, containerId: string): string =>
+  `${namespace ?? ''}/${containerId}`;
+
 /** Whether the file was written by the reference: then its times and counts are hints, and no raw object is listed for it. */
 export const isReferenceFile = (file: LogFile): boolean => file.namespace === undefined;
 

@@ -1,13 +1,21 @@
-import { currentSchema, type PodMetadata, referenceSchema } from './schema.ts';
+import { currentSchema, type LogFile, logFile, type PodMetadata, referenceSchema } from './schema.ts';
 
 /** Why a pod's metadata cannot be used. The pod then stops, and nothing of it is deleted, until somebody repairs it. */
 export class MetadataError extends Error {
   override readonly name = 'MetadataError';
   readonly reason: 'not JSON' | 'newer version' | 'not pod metadata';
+  private readonly detail: string;
 
-  constructor(reason: MetadataError['reason'], detail: string) {
-    super(`pod metadata is ${reason === 'newer version' ? 'of a newer version' : reason}: ${detail}`);
+  /** `what`: the object's key, where it is known. */
+  constructor(reason: MetadataError['reason'], detail: string, what = 'pod metadata') {
+    super(`${what} is ${reason === 'newer version' ? 'of a newer version' : reason}: ${detail}`);
     this.reason = reason;
+    this.detail = detail;
+  }
+
+  /** The same error, naming the object. */
+  of(key: string): MetadataError {
+    return new MetadataError(this.reason, this.detail, key);
   }
 }
 
@@ -57,9 +65,13 @@ function upgrade(reference: ReturnType<typeof referenceSchema.parse>): PodMetada
     merged_raw: [],
     superseded: [],
     damaged: [],
+    deleted: [],
     ...(typeof reference.last_merged_key === 'string' && { reference_last_merged_key: reference.last_merged_key }),
   };
 }
+
+/** Whether this can stand in metadata as the entry of a merged file. */
+export const isLogFile = (value: unknown): value is LogFile => logFile.safeParse(value).success;
 
 /** The text to store. */
 export const serializePodMetadata = (metadata: PodMetadata): string => JSON.stringify(metadata);
@@ -72,4 +84,5 @@ export const emptyPodMetadata = (): PodMetadata => ({
   merged_raw: [],
   superseded: [],
   damaged: [],
+  deleted: [],
 });

@@ -20,7 +20,7 @@ const lastRaw = z.looseObject({
   misdated: rawName.optional(),
 });
 
-const logFile = z.looseObject({
+export const logFile = z.looseObject({
   key: z.string(),
   records_count: z.number().int().nonnegative(),
   /** Bytes of uncompressed records. */
@@ -45,6 +45,8 @@ const logFile = z.looseObject({
    */
   run: z.number().int().nonnegative().optional(),
   last_raw: lastRaw.optional(),
+  /** This file's run cannot become one with others, it was tried: it has parts of lines, or is damaged. */
+  lone: z.boolean().optional(),
 });
 
 /** What ages are measured by: one that cannot be read must not pass for long ago. */
@@ -52,11 +54,34 @@ const stamp = z.string().refine((text) => parseTime(text) !== undefined, 'not a 
 
 const mergedRaw = z.looseObject({ key: z.string(), etag: z.string(), merged_at: stamp });
 const superseded = z.looseObject({ key: z.string(), since: stamp });
-const damaged = z.looseObject({ key: z.string(), etag: z.string(), reason: z.string(), kept_as: z.string() });
+const damaged = z.looseObject({
+  key: z.string(),
+  etag: z.string(),
+  reason: z.string(),
+  kept_as: z.string(),
+  /** Of a merged file: its key does not tell them. */
+  namespace: z.string().optional(),
+  container: z.string().optional(),
+});
+
+/**
+ * What is left of a container instance's log that was deleted. Records up to `until` (inclusive, by ordering time) stay deleted, also
+ * those that arrive later; newer ones are kept.
+ */
+const tombstone = z.looseObject({
+  namespace: z.string(),
+  container: z.string(),
+  container_id: z.string(),
+  until: stamp,
+  deleted_at: stamp,
+  /** `retention`: it had become too old. `request`: somebody asked for it. */
+  reason: z.enum(['retention', 'request']),
+});
 
 /** What the reference writes. `last_merged_key` and the time are null or absent before its first merge. */
 export const referenceSchema = z.looseObject({
-  log_files: z.array(logFile).default([]),
+  /** Required: metadata that says nothing of files would make orphans of all there are. */
+  log_files: z.array(logFile),
   last_compaction_time: z.string().nullish(),
   last_merged_key: z.string().nullish(),
 });
@@ -67,6 +92,7 @@ export const currentSchema = referenceSchema.extend({
   merged_raw: z.array(mergedRaw).default([]),
   superseded: z.array(superseded).default([]),
   damaged: z.array(damaged).default([]),
+  deleted: z.array(tombstone).default([]),
   /** The reference's `last_merged_key` at the time of the upgrade: it tells whose its entries are when nothing else does. */
   reference_last_merged_key: z.string().optional(),
 });
@@ -76,6 +102,8 @@ export type LogFile = z.infer<typeof logFile>;
 export type LastRaw = z.infer<typeof lastRaw>;
 /** A raw object that is merged, and not known to be deleted. */
 export type MergedRaw = z.infer<typeof mergedRaw>;
+/** An object that could not be read whole, raw or merged, and the copy that is kept of it. */
 export type DamagedRaw = z.infer<typeof damaged>;
+export type Tombstone = z.infer<typeof tombstone>;
 /** Metadata of a pod, of the current version. */
 export type PodMetadata = z.infer<typeof currentSchema>;

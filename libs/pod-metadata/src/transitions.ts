@@ -27,7 +27,7 @@ const instant = (ms: number): { seconds: number; nanos: number } => ({
 export const formatStamp = (ms: number): string => `${formatTime(instant(ms)).slice(0, -4)}+00:00`;
 
 /** Ms since 1970 of a stamp; one that cannot be read counts as long ago. */
-function stampMs(stamp: string): number {
+export function stampMs(stamp: string): number {
   const time = parseTime(stamp);
   return time === undefined ? 0 : time.seconds * 1000 + time.nanos / 1e6;
 }
@@ -46,6 +46,8 @@ export interface Merge {
   readonly written: readonly LogFile[];
   /** Keys of merged files whose records now stand in the new ones. */
   readonly replaced: readonly string[];
+  /** Entries of files that stay, with what was found out about them. */
+  readonly changed?: readonly LogFile[];
   /** Raw versions whose records are now in merged files. */
   readonly mergedRaw: readonly RawVersion[];
   readonly damaged: readonly DamagedRaw[];
@@ -55,15 +57,24 @@ export interface Merge {
 export function applyMerge(metadata: PodMetadata, merge: Merge, commit: Commit): PodMetadata {
   const stamp = formatStamp(commit.now);
   const replaced = new Set(merge.replaced);
+  const changed = new Map(merge.changed?.map((file) => [file.key, file]));
   const last = merge.mergedRaw.at(-1);
+  // A raw version whose copy is to be deleted with an old log may arrive once more: then the copy has to stay.
+  const kept = new Set(merge.damaged.map(({ kept_as }) => kept_as));
   return {
     ...metadata,
     commit_id: commit.commitId,
     last_compaction_time: stamp,
     ...(last !== undefined && { last_merged_key: last.key }),
-    log_files: [...metadata.log_files.filter((file) => !replaced.has(file.key)), ...merge.written],
+    log_files: [
+      ...metadata.log_files.filter((file) => !replaced.has(file.key)).map((file) => changed.get(file.key) ?? file),
+      ...merge.written,
+    ],
     merged_raw: [...metadata.merged_raw, ...merge.mergedRaw.map(({ key, etag }) => ({ key, etag, merged_at: stamp }))],
-    superseded: [...metadata.superseded, ...merge.replaced.map((key) => ({ key, since: stamp }))],
+    superseded: [
+      ...metadata.superseded.filter(({ key }) => !kept.has(key)),
+      ...merge.replaced.map((key) => ({ key, since: stamp })),
+    ],
     damaged: [...metadata.damaged, ...merge.damaged],
   };
 }
@@ -109,6 +120,48 @@ export const applyFence = (metadata: PodMetadata, commit: Pick<Commit, 'commitId
   ...metadata,
   commit_id: commit.commitId,
 });
+
+/** The metadata without the entries of these merged files, which are gone: the rest of the log can be read again. */
+export const applyDrop = (
+  metadata: PodMetadata,
+  gone: readonly string[],
+  commit: Pick<Commit, 'commitId'>,
+): PodMetadata => ({
+  ...metadata,
+  commit_id: commit.commitId,
+  log_files: metadata.log_files.filter(({ key }) => !gone.includes(key)),
+});
+
+/** What takes the place of a merged file that is not what its entry says. */
+export interface Replacement {
+  readonly key: string;
+  /** The entries instead of its own: none, its own corrected, or those of new files. */
+  readonly written: readonly LogFile[];
+  /** What of it is lost. */
+  readonly damaged: readonly DamagedRaw[];
+}
+
+/** The metadata with these entries replaced, each at its place. Files that are not listed any more are to be deleted later. */
+export function applyReplacement(
+  metadata: PodMetadata,
+  replacements: readonly Replacement[],
+  commit: Commit,
+): PodMetadata {
+  const byKey = new Map(replacements.map((each) => [each.key, each]));
+  const gone = replacements.filter(({ key, written }) => !written.some((file) => file.key === key));
+  const damaged = replacements.flatMap((each) => each.damaged);
+  const kept = new Set(damaged.map(({ kept_as }) => kept_as));
+  return {
+    ...metadata,
+    commit_id: commit.commitId,
+    log_files: metadata.log_files.flatMap((file) => byKey.get(file.key)?.written ?? [file]),
+    superseded: [
+      ...metadata.superseded.filter(({ key }) => !kept.has(key)),
+      ...gone.map(({ key }) => ({ key, since: formatStamp(commit.now) })),
+    ],
+    damaged: [...metadata.damaged, ...damaged],
+  };
+}
 
 /**
  * Data files that no metadata lists. `due` are older than `orphanAge` ms; `nextDue` is when (ms since 1970) the next one will be.

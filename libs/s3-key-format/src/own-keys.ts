@@ -10,6 +10,8 @@ export const REFERENCE_MERGED_PREFIX = 'logs/';
 export const METADATA_PREFIX = 'metadata/';
 /** Damaged raw objects are kept below this. */
 export const DAMAGED_PREFIX = 'damaged/';
+/** Pod metadata that could not be understood is kept below this when it is replaced. */
+export const DAMAGED_METADATA_PREFIX = 'damaged-metadata/';
 
 /** The parts of a merged file's key, `data/{pod}/{containerId}/{date}_{index}.gz` (the reference: `logs/…`). */
 export interface MergedKey {
@@ -49,6 +51,9 @@ export function formatMergedKey(key: MergedKey): string {
 /** Below this lie the merged files that Cordwood wrote for the pod. */
 export const mergedPrefixOfPod = (pod: string): string => `${MERGED_PREFIX}${pod}/`;
 
+/** Below this lie the merged files that the reference wrote for the pod. */
+export const referencePrefixOfPod = (pod: string): string => `${REFERENCE_MERGED_PREFIX}${pod}/`;
+
 /** The key of the pod's metadata. */
 export const metadataKey = (pod: string): string => `${METADATA_PREFIX}${pod}.json`;
 
@@ -69,4 +74,17 @@ export function parseDamagedKey(key: string): KeyResult<{ readonly rawKey: strin
   const match = /^damaged\/([^/]+)\/(.+)$/.exec(key);
   if (match?.[1] === undefined || match[2] === undefined) return problem('not under the prefix');
   return { ok: true, key: { etag: match[1], rawKey: match[2] } };
+}
+
+/** Where a version of a pod's metadata that could not be understood is kept. */
+export const damagedMetadataKey = (damaged: { readonly pod: string; readonly etag: string }): string =>
+  `${DAMAGED_METADATA_PREFIX}${damaged.pod}/${damaged.etag}.json`;
+
+/** The inverse of {@link damagedMetadataKey}. */
+export function parseDamagedMetadataKey(key: string): KeyResult<{ readonly pod: string; readonly etag: string }> {
+  const match = /^damaged-metadata\/([^/]+)\/([^/]+)\.json$/.exec(key);
+  if (match?.[1] === undefined || match[2] === undefined) return problem('not under the prefix');
+  return isPodName(match[1])
+    ? { ok: true, key: { pod: match[1], etag: match[2] } }
+    : problem('name that Kubernetes forbids');
 }

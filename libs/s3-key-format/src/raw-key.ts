@@ -68,6 +68,13 @@ export function podOfRawPrefix(prefix: string): string | undefined {
   return isPodName(pod) ? pod : undefined;
 }
 
+/** The namespace that an object below {@link rawPrefixOfPod} names, also one that is no raw file; undefined when it names none. */
+export function namespaceOfRawPrefix(key: string): string | undefined {
+  if (!key.startsWith(RAW_PREFIX)) return undefined;
+  const [, namespace, ...rest] = key.slice(RAW_PREFIX.length).split('_');
+  return rest.length > 0 && namespace !== undefined && isNamespaceName(namespace) ? namespace : undefined;
+}
+
 /** Orders the files of one container instance by date, then by index as a number. */
 export function compareRawFiles(a: Pick<RawKey, 'date' | 'index'>, b: Pick<RawKey, 'date' | 'index'>): number {
   if (a.date !== b.date) return a.date < b.date ? -1 : 1;
