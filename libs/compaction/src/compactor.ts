@@ -1,12 +1,26 @@
-import { CommitLostError, listRawFiles, type MetadataVersion, type RawObject } from '@cordwood/log-store';
-import { dueForCleaning, mergedVersions } from '@cordwood/pod-metadata';
+import {
+  BufferPool,
+  CommitLostError,
+  listRawFiles,
+  type MetadataVersion,
+  NotFoundError,
+  PreconditionFailedError,
+  type RawObject,
+} from '@cordwood/log-store';
+import { dueForCleaning, mergedVersions, type PodMetadata } from '@cordwood/pod-metadata';
 import { deleteDue } from './clean.ts';
 import { mergeBatch, type MergedBatch } from './merge.ts';
 import type { CompactionOptions } from './options.ts';
-import { nextBatch } from './plan.ts';
+import { OpenBatches } from './open-batches.ts';
+import { batchesWithin, MOST_LISTED, planBatches } from './plan.ts';
+import { LostLog } from './rebuild/lost-log.ts';
+import { rebuildMetadata } from './rebuild/rebuild.ts';
 
 /** How often a job starts over when other workers commit first, before it leaves the pod to them. */
 const LOST_COMMITS = 5;
+
+/** Bytes of buffers that wait for the next raw objects: one job's, as far as they are held at the same time. */
+const FREE_BUFFERS = 16 * 1024 * 1024;
 
 /** What one compaction of a pod did. */
 export interface CompactionResult {
@@ -19,13 +33,20 @@ export interface CompactionResult {
   readonly damaged: number;
   readonly oddLines: number;
   readonly commits: number;
+  /** Commits that another worker's came before: what was merged for them was merged again, or found to be merged. */
+  readonly lostCommits: number;
   readonly deletedRaw: number;
   readonly deletedSuperseded: number;
+  /** Raw files that wait until merged ones are deleted, because the metadata lists as many as it may. */
+  readonly leftRaw: number;
   /** In how many ms something may be deleted; undefined: nothing is left to delete. */
   readonly cleanInMs: number | undefined;
 }
 
-const NOTHING: Omit<CompactionResult, 'cleanInMs'> = {
+/** What is counted over the commits of a job. */
+type Figures = Omit<CompactionResult, 'leftRaw' | 'cleanInMs'>;
+
+const NOTHING: Figures = {
   rawFiles: 0,
   rawBytes: 0,
   records: 0,
@@ -35,6 +56,7 @@ const NOTHING: Omit<CompactionResult, 'cleanInMs'> = {
   damaged: 0,
   oddLines: 0,
   commits: 0,
+  lostCommits: 0,
   deletedRaw: 0,
   deletedSuperseded: 0,
 };
@@ -42,9 +64,13 @@ const NOTHING: Omit<CompactionResult, 'cleanInMs'> = {
 /** Compacts pods: cleans what is due, then merges what is new. Pods do not depend on each other. */
 export class Compactor {
   private readonly options: CompactionOptions;
+  private readonly lostLog: LostLog;
+  private readonly buffers: BufferPool;
 
   constructor(options: CompactionOptions) {
     this.options = options;
+    this.lostLog = new LostLog(options.store);
+    this.buffers = options.buffers ?? new BufferPool(FREE_BUFFERS);
   }
 
   /**
@@ -63,53 +89,92 @@ export class Compactor {
           () => total,
         );
       } catch (error) {
-        if (!(error instanceof CommitLostError) || ++lost >= LOST_COMMITS) throw error;
+        if (!isOvertaken(error) || ++lost >= LOST_COMMITS) throw error;
+        total = add(total, { lostCommits: 1 });
       }
     }
   }
 
+  /**
+   * One try, from what is in the bucket now. The listing and the metadata are read at the same time, raw objects after both: why that is safe is
+   * written in docs/adr/0016.
+   */
   private async attempt(
     pod: string,
     signal: AbortSignal | undefined,
     report: (done: Partial<CompactionResult>) => void,
-    total: () => Omit<CompactionResult, 'cleanInMs'>,
+    total: () => Figures,
   ): Promise<CompactionResult> {
-    const { store, metadata, cleanupDelay, limits, onStray } = this.options;
-    const listing = await listRawFiles(store, pod, signal);
-    for (const stray of listing.stray) onStray(stray);
-    let version = await metadata.read(pod, signal);
-    const cleaned = await deleteDue(store, version.metadata, listing.files, cleanupDelay, signal);
-    let current = cleaned?.metadata ?? version.metadata;
+    const { store, metadata, cleanupDelay } = this.options;
+    const [listed, read] = await Promise.all([this.listRaw(pod, signal), metadata.read(pod, signal)]);
+    const cleaned = await deleteDue(store, read.metadata, listed, cleanupDelay, signal);
+    let current = cleaned?.metadata ?? read.metadata;
     let uncommitted: Partial<CompactionResult> | undefined = cleaned && {
       deletedRaw: cleaned.deletedRaw,
       deletedSuperseded: cleaned.deletedSuperseded,
     };
-
-    const isMerged = mergedVersions(version.metadata);
-    let unmerged = listing.files.filter((file) => !isMerged(file));
-    // Only the first batch: the next ones would rewrite what this job has just written.
-    let rewriteTail = true;
-    while (unmerged.length > 0 || uncommitted !== undefined) {
-      const batch = nextBatch(unmerged, limits);
-      unmerged = without(unmerged, batch);
-      if (batch.length > 0) {
-        const merged = await mergeBatch(
-          { ...this.options, keepUpTo: limits.keepUpTo, rewriteTail },
-          pod,
-          current,
-          batch,
-          signal,
-        );
-        current = merged.metadata;
-        rewriteTail = false;
-        uncommitted = { ...uncommitted, ...counted(merged) };
+    let work = this.planWork(listed, read.metadata, current, signal);
+    try {
+      // Merged files without metadata: it was lost, or the first merge died. Files that are not listed would be swept as orphans.
+      if (read.etag === undefined && listed.length > 0 && (await this.lostLog.isPossible(pod, signal))) {
+        work.batches.close();
+        const rebuilt = await rebuildMetadata(this.options, pod, signal);
+        if (rebuilt !== undefined) {
+          current = rebuilt;
+          // To be committed also when every raw file turned out to be merged.
+          uncommitted = {};
+        }
+        work = this.planWork(listed, current, current, signal);
       }
-      version = await metadata.commit(pod, version, current, signal);
-      report({ ...uncommitted, commits: 1 });
-      uncommitted = undefined;
+      let version = read;
+      // Only the first batch: the next ones would rewrite what this job has just written.
+      let rewriteTail = true;
+      for (;;) {
+        const batch = await work.batches.next();
+        if (batch !== undefined) {
+          const joinRuns = work.leftRaw === 0 && !work.batches.hasMore;
+          const merged = await mergeBatch({ ...this.options, rewriteTail, joinRuns }, pod, current, batch, signal);
+          current = merged.metadata;
+          rewriteTail = false;
+          uncommitted = { ...uncommitted, ...counted(merged) };
+        }
+        if (uncommitted === undefined) break;
+        version = await metadata.commit(pod, version, current, signal);
+        report({ ...uncommitted, commits: 1 });
+        uncommitted = undefined;
+      }
+      if (cleaned?.error !== undefined) throw cleaned.error;
+      return { ...total(), leftRaw: work.leftRaw, cleanInMs: this.cleanIn(version) };
+    } finally {
+      work.batches.close();
     }
-    if (cleaned?.error !== undefined) throw cleaned.error;
-    return { ...total(), cleanInMs: this.cleanIn(version) };
+  }
+
+  private async listRaw(pod: string, signal: AbortSignal | undefined): Promise<readonly RawObject[]> {
+    const { files, stray } = await listRawFiles(this.options.store, pod, signal);
+    for (const object of stray) this.options.onStray(object);
+    return files;
+  }
+
+  /** Plans what is to be merged and begins to fetch it. `known` tells what is merged; `current` is what the first merge adds to. */
+  private planWork(
+    listed: readonly RawObject[],
+    known: PodMetadata,
+    current: PodMetadata,
+    signal: AbortSignal | undefined,
+  ): { readonly batches: OpenBatches; readonly leftRaw: number } {
+    const { limits } = this.options;
+    const isMerged = mergedVersions(known);
+    const unmerged = listed.filter((file) => !isMerged(file));
+    const planned = batchesWithin(
+      planBatches(unmerged, limits),
+      current.merged_raw.length,
+      limits.listed ?? MOST_LISTED,
+    );
+    return {
+      batches: new OpenBatches({ ...this.options, ...limits, buffers: this.buffers }, planned, signal),
+      leftRaw: unmerged.length - planned.reduce((sum, batch) => sum + batch.length, 0),
+    };
   }
 
   private cleanIn({ metadata }: MetadataVersion): number | undefined {
@@ -120,10 +185,9 @@ export class Compactor {
   }
 }
 
-const without = (all: readonly RawObject[], some: readonly RawObject[]): RawObject[] => {
-  const taken = new Set(some);
-  return all.filter((object) => !taken.has(object));
-};
+/** Others have committed first, or even cleaned what this merge reads: a worker that was frozen meets that. */
+const isOvertaken = (error: unknown): boolean =>
+  error instanceof CommitLostError || error instanceof NotFoundError || error instanceof PreconditionFailedError;
 
 const counted = (merged: MergedBatch): Partial<CompactionResult> => ({
   rawFiles: merged.rawFiles,
@@ -136,10 +200,7 @@ const counted = (merged: MergedBatch): Partial<CompactionResult> => ({
   oddLines: merged.oddLines,
 });
 
-function add(
-  total: Omit<CompactionResult, 'cleanInMs'>,
-  done: Partial<CompactionResult>,
-): Omit<CompactionResult, 'cleanInMs'> {
+function add(total: Figures, done: Partial<CompactionResult>): Figures {
   return Object.fromEntries(
     Object.entries(total).map(([name, value]) => [name, value + (done[name as keyof typeof total] ?? 0)]),
   ) as unknown as typeof total;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { MemoryObjectStore } from '@cordwood/testkit';
+import { Crash, DyingStore } from '@cordwood/testkit';
 import { startCycle } from './cycle-harness.ts';
 import { CONTAINER_ID, NAMESPACE, POD, rawBody, rawKey, textOf } from './raw-writer.ts';
 
@@ -7,44 +7,6 @@ import { CONTAINER_ID, NAMESPACE, POD, rawBody, rawKey, textOf } from './raw-wri
  * A worker may die at any instruction. What it has done by then is a prefix of its requests, the last of them perhaps carried out
  * without an answer: so every prefix is tried.
  */
-
-class Crash extends Error {}
-
-/** A store that dies at its `n`th request from now on: before it is carried out, or after. */
-class DyingStore extends MemoryObjectStore {
-  private left = Infinity;
-  private afterwards = false;
-
-  dieAt(n: number, afterwards: boolean): void {
-    this.left = n;
-    this.afterwards = afterwards;
-    this.before = () => {
-      if (this.left-- <= 0) throw new Crash();
-    };
-  }
-
-  revive(): void {
-    this.before = () => undefined;
-    this.left = Infinity;
-  }
-
-  override async put(...args: Parameters<MemoryObjectStore['put']>): ReturnType<MemoryObjectStore['put']> {
-    const done = await super.put(...args);
-    return this.orDie(done);
-  }
-
-  override async deleteMany(
-    ...args: Parameters<MemoryObjectStore['deleteMany']>
-  ): ReturnType<MemoryObjectStore['deleteMany']> {
-    const done = await super.deleteMany(...args);
-    return this.orDie(done);
-  }
-
-  private orDie<T>(done: T): T {
-    if (this.afterwards && this.left === 0) throw new Crash();
-    return done;
-  }
-}
 
 const ALL = [0, 1, 2, 60, 61, 120, 180];
 

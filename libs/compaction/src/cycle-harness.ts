@@ -1,12 +1,13 @@
 import { expect } from '@jest/globals';
 import { LogReader, MetadataStore, type ObjectStore } from '@cordwood/log-store';
-import { Cleaner } from './cleaner.ts';
+import { Cleaner, type CleanerOptions } from './cleaner.ts';
 import { Compactor } from './compactor.ts';
 import { type CompactionOptions, DEFAULT_LIMITS } from './options.ts';
+import { PoisonedPool } from './poisoned-pool.ts';
 
 /** For specs: a bucket with a compactor, a cleaner and a reader at work on it. */
 export interface Cycle {
-  readonly options: CompactionOptions;
+  readonly options: CompactionOptions & CleanerOptions;
   readonly compactor: Compactor;
   readonly cleaner: Cleaner;
   readonly reader: LogReader;
@@ -18,7 +19,7 @@ export interface Cycle {
 
 export function startCycle(
   store: ObjectStore,
-  changes: Partial<CompactionOptions & { maxMessage: number }> = {},
+  changes: Partial<CompactionOptions & CleanerOptions & { maxMessage: number; lookBack: number }> = {},
 ): Cycle {
   const reports: { key: string; reason: string }[] = [];
   const options = {
@@ -32,7 +33,7 @@ export function startCycle(
     cleanupDelay: 0,
     orphanAge: 60_000,
     limits: DEFAULT_LIMITS,
-    onDamage: (damage: { key: string; reason: string }) => void reports.push(damage),
+    onDamage: ({ key, reason }: { key: string; reason: string }) => void reports.push({ key, reason }),
     onStray: ({ key, problem }: { key: string; problem: string }) => void reports.push({ key, reason: problem }),
     ...changes,
   };
@@ -41,7 +42,7 @@ export function startCycle(
     options,
     reports,
     reader,
-    compactor: new Compactor(options),
+    compactor: new Compactor({ ...options, buffers: new PoisonedPool() }),
     cleaner: new Cleaner(options),
     async text(pod, namespace, containerId) {
       const log = await reader.open(pod);

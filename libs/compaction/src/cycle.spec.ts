@@ -6,7 +6,7 @@ import { MemoryObjectStore } from '@cordwood/testkit';
 import { gzipSync } from 'node:zlib';
 import { type Cycle, readAll, startCycle } from './cycle-harness.ts';
 import { DEFAULT_LIMITS } from './options.ts';
-import { CONTAINER_ID, NAMESPACE, POD, rawBody, rawKey, textOf, timeAt } from './raw-writer.ts';
+import { CONTAINER_ID, messageAt, NAMESPACE, POD, rawBody, rawKey, textOf, timeAt } from './raw-writer.ts';
 
 let store: MemoryObjectStore;
 let cycle: Cycle;
@@ -43,6 +43,10 @@ test('a cleaned, idle pod has no raw files, and exactly the merged files that it
     deletedRaw: 3,
     deletedSuperseded: 1,
     deletedOrphans: 0,
+    expiredInstances: 0,
+    expiredFiles: 0,
+    expiredBytes: 0,
+    forgotten: 0,
     againInMs: undefined,
   });
   expect(keys('kube.')).toEqual([]);
@@ -211,6 +215,17 @@ test('records delivered in two raw objects are one, before and after either is m
   expect(await text()).toBe(textOf([0, 1, 2, 3, 4, 5]));
 });
 
+test('copies of a record are one, though the files that hold them place it differently', async () => {
+  // Where more follows, the first record is taken for one that was read late, and stands with the second.
+  await put(1010, 0, [1010, 1000]);
+  await put(1010, 1, [1010, 1000, 1001]);
+  const sorted = async (): Promise<string[]> => (await text()).split('\n').slice(0, -1).toSorted();
+  const records = [1000, 1001, 1010].map(messageAt);
+  expect(await sorted()).toEqual(records);
+  await cycle.compactor.compact(POD);
+  expect(await sorted()).toEqual(records);
+});
+
 test('equal records of one file are as many as the program wrote', async () => {
   await put(0, 0, [0, 0, 0]);
   await put(0, 1, [0, 0, 0, 0]);
@@ -304,13 +319,47 @@ describe('orphans', () => {
 
   test('files of a merge that is frozen before its commit: when it wakes up after the sweep, it starts over', async () => {
     await put(0, 0, [0]);
+    await cycle.compactor.compact(POD);
+    store.clock += 60_000;
+    await cycle.cleaner.clean(POD);
+    await put(60, 1, [60]);
     beforeNext('put', 'metadata/', async () => {
       store.clock += 3_600_000;
       expect(await cycle.cleaner.clean(POD)).toMatchObject({ deletedOrphans: 1 });
     });
     expect(await cycle.compactor.compact(POD)).toMatchObject({ rawFiles: 1, commits: 1 });
-    expect(await text()).toBe(textOf([0]));
+    expect(await text()).toBe(textOf([0, 60]));
   });
+
+  test('a file that a frozen merge wants to go on with: when it wakes up after the cleaning, it starts over', async () => {
+    await put(0, 0, [0]);
+    await cycle.compactor.compact(POD);
+    await put(60, 1, [60]);
+    beforeNext('get', 'data/', async () => {
+      await cycle.compactor.compact(POD);
+      store.clock += 3_600_000;
+      expect(await cycle.cleaner.clean(POD)).toMatchObject({ deletedRaw: 2, deletedSuperseded: 1 });
+      await put(120, 2, [120]);
+    });
+    expect(await cycle.compactor.compact(POD)).toMatchObject({ rawFiles: 1, commits: 1 });
+    expect(await text()).toBe(textOf([0, 60, 120]));
+  });
+});
+
+test('metadata that is gone lists nothing: no file is swept as an orphan, and the next merge lists them all again', async () => {
+  await put(0, 0, [0]);
+  await put(60, 1, [60]);
+  await cycle.compactor.compact(POD);
+  store.clock += 60_000;
+  await cycle.cleaner.clean(POD);
+  store.objects.delete(metadataKey(POD));
+  store.clock += 2 * 3_600_000;
+  expect(await cycle.cleaner.clean(POD)).toMatchObject({ deletedOrphans: 0, againInMs: undefined });
+  await put(120, 2, [120]);
+  await cycle.compactor.compact(POD);
+  store.clock += 2 * 3_600_000;
+  await cycle.cleaner.clean(POD);
+  expect(await text()).toBe(textOf([0, 60, 120]));
 });
 
 describe('bad input', () => {

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   type ContainerInstance,
   Deduplicator,
@@ -9,11 +9,10 @@ import {
   mergedRecords,
   MergedIdentities,
   MergedWriter,
-  NotFoundError,
   type ObjectStore,
   type OnDamage,
-  RawFile,
-  type RawObject,
+  Pacer,
+  type RawFile,
   arrange,
   earliestOf,
   rawSources,
@@ -27,10 +26,8 @@ import {
   type PodMetadata,
 } from '@cordwood/pod-metadata';
 import { damagedKey } from '@cordwood/s3-key-format';
-import pLimit from 'p-limit';
-
-/** Raw objects of a batch that are fetched at the same time. */
-const PARALLEL_GETS = 8;
+import { joinLateRuns } from './late-runs.ts';
+import { uniqueIndex } from './unique-index.ts';
 
 export interface MergeOptions {
   readonly store: ObjectStore;
@@ -39,10 +36,10 @@ export interface MergeOptions {
   /** MERGED_FILE_SIZE and MAX_RECORD, in bytes. */
   readonly mergedFileSize: number;
   readonly maxRecord: number;
-  /** Raw objects up to this size are fetched once, and held until they are merged. */
-  readonly keepUpTo: number;
   /** Whether merged files that have room may be rewritten together with the new records. */
   readonly rewriteTail: boolean;
+  /** Whether runs of late records may become one: only when no raw files are known that are not merged with this batch. */
+  readonly joinRuns: boolean;
   readonly legacyNamespace: string | undefined;
   readonly onDamage: OnDamage;
 }
@@ -61,32 +58,35 @@ export interface MergedBatch {
 }
 
 /**
- * Merges raw objects of a pod into new files, container instance by container instance. Nothing becomes visible before the caller
+ * Merges raw files of a pod into new files, container instance by container instance. Nothing becomes visible before the caller
  * commits the metadata (I2).
  */
 export async function mergeBatch(
   options: MergeOptions,
   pod: string,
   metadata: PodMetadata,
-  batch: readonly RawObject[],
+  batch: readonly RawFile[],
   signal?: AbortSignal,
 ): Promise<MergedBatch> {
   const { store } = options;
-  const opened = await openAll(options, metadata, batch, signal);
-  const merges: Pick<Merge, 'written' | 'replaced'>[] = [];
+  // The version that was there to be opened may be another than the listing's, and merged.
+  const isMerged = mergedVersions(metadata);
+  const opened = batch.filter((file) => !isMerged(file));
+  const merges: Required<Pick<Merge, 'written' | 'replaced' | 'changed'>>[] = [];
   for (const instance of instancesOf(pod, metadata, opened, options.legacyNamespace)) {
     if (instance.raw.length > 0) merges.push(await mergeInstance(options, pod, instance, signal));
   }
   const damaged = await keepDamaged(store, opened, signal);
   const written = merges.flatMap((merge) => merge.written);
   const replaced = merges.flatMap((merge) => merge.replaced);
+  const changed = merges.flatMap((merge) => merge.changed);
   const replacedFiles = metadata.log_files.filter((file) => replaced.includes(file.key));
   const sum = (files: readonly LogFile[], of: (file: LogFile) => number): number =>
     files.reduce((total, file) => total + of(file), 0);
   return {
     metadata: applyMerge(
       metadata,
-      { written, replaced, mergedRaw: opened.map(({ key, etag }) => ({ key, etag })), damaged },
+      { written, replaced, changed, mergedRaw: opened.map(({ key, etag }) => ({ key, etag })), damaged },
       { commitId: randomUUID(), now: store.now() },
     ),
     rawFiles: opened.length,
@@ -100,34 +100,12 @@ export async function mergeBatch(
   };
 }
 
-/** Opens the objects; what is gone (cleaned by another worker) or turns out to be merged in the version now there is left out. */
-async function openAll(
-  options: MergeOptions,
-  metadata: PodMetadata,
-  batch: readonly RawObject[],
-  signal: AbortSignal | undefined,
-): Promise<RawFile[]> {
-  const limit = pLimit(PARALLEL_GETS);
-  const isMerged = mergedVersions(metadata);
-  const open = async (object: RawObject): Promise<RawFile | undefined> => {
-    try {
-      const file = await RawFile.open(options.store, object, { ...options, signal });
-      return isMerged(file) ? undefined : file;
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined;
-      throw error;
-    }
-  };
-  const opened = await Promise.all(batch.map(async (object) => limit(open, object)));
-  return opened.filter((file) => file !== undefined);
-}
-
 async function mergeInstance(
   options: MergeOptions,
   pod: string,
   instance: ContainerInstance<RawFile>,
   signal: AbortSignal | undefined,
-): Promise<Pick<Merge, 'written' | 'replaced'>> {
+): Promise<Required<Pick<Merge, 'written' | 'replaced' | 'changed'>>> {
   const { store, reorderWindow, mergedFileSize } = options;
   const identities = new MergedIdentities(
     instance.merged.map((file) => ({ file, trusted: hasTrustedTimes(file) })),
@@ -135,35 +113,45 @@ async function mergeInstance(
   );
   const deduplicator = new Deduplicator(identities, reorderWindow);
   // Each run is written down by itself, late ones too: files are joined by time where they are read, and only there.
-  const runs = arrange(instance.merged, instance.raw, reorderWindow)
+  const all = arrange(instance.merged, instance.raw, reorderWindow);
+  const runs = all
     .filter((run) => run.raw.length > 0)
-    .map((run) => ({ ...run, sources: rawSources(run) }));
+    .map((run) => ({ ...run, sources: rawSources(run, instance.deletedUntil) }));
+  const shared = {
+    store,
+    pod,
+    namespace: instance.namespace ?? '',
+    container: instance.container,
+    containerId: instance.containerId,
+    known: instance.merged,
+    merge: uniqueIndex(),
+    limit: mergedFileSize,
+    uniqueIndex,
+    signal,
+  };
   const written: LogFile[] = [];
   const replaced: string[] = [];
+  const pacer = new Pacer();
   for (const [index, run] of runs.entries()) {
-    const writer = new MergedWriter({
-      store,
-      pod,
-      namespace: instance.namespace ?? '',
-      container: instance.container,
-      containerId: instance.containerId,
-      run: run.number,
-      tail: run.merged,
-      rewriteTail: options.rewriteTail,
-      limit: mergedFileSize,
-      uniqueIndex,
-      signal,
-    });
+    const { rewriteTail } = options;
+    const writer = new MergedWriter({ ...shared, run: run.number, tail: run.merged, rewriteTail });
     const later = earliestOf(runs.slice(index + 1).flatMap(({ sources }) => sources.map((source) => source.first)));
     for await (const joined of join([run.sources], later)) {
       signal?.throwIfAborted();
-      await writer.write(joined.source, await deduplicator.filter(joined));
+      const records = await deduplicator.filter(joined);
+      await pacer.pause();
+      await writer.write(joined.source, records);
     }
     const files = await writer.finish(lastRawOf(run.merged.findLast((file) => file.last_raw)?.last_raw, run.raw));
     written.push(...files.written);
     replaced.push(...files.replaced);
   }
-  return { written, replaced };
+  const joined = options.joinRuns ? await joinLateRuns(shared, all) : undefined;
+  return {
+    written: [...written, ...(joined?.written ?? [])],
+    replaced: [...replaced, ...(joined?.replaced ?? [])],
+    changed: joined?.changed ?? [],
+  };
 }
 
 /** Keeps a copy of each object that could not be read whole, before it is listed as merged and in the end cleaned (I8). */
@@ -181,6 +169,3 @@ async function keepDamaged(
   }
   return damaged;
 }
-
-/** 96 random bits as decimal digits: no two files ever get the same key. */
-const uniqueIndex = (): string => BigInt(`0x${randomBytes(12).toString('hex')}`).toString();

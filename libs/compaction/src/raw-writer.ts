@@ -10,12 +10,23 @@ export const CONTAINER_ID = 'c'.repeat(64);
 export const START = Date.UTC(2026, 10, 20, 10) / 1000;
 
 /** The key of a file that begins `second` seconds after the start. */
-export const rawKey = (second: number, index: number, pod = POD): string =>
+export const rawKey = (second: number, index: number, pod = POD): string => rawKeyOf({ pod }, second, index);
+
+/** The same of any container instance. */
+export const rawKeyOf = (
+  {
+    pod = POD,
+    namespace = NAMESPACE,
+    containerId = CONTAINER_ID,
+  }: { pod?: string; namespace?: string; containerId?: string },
+  second: number,
+  index: number,
+): string =>
   formatRawKey({
     pod,
-    namespace: NAMESPACE,
+    namespace,
     container: pod,
-    containerId: CONTAINER_ID,
+    containerId,
     date: formatMinute(START + second),
     index: index.toString(),
     logSuffix: true,

@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { DamagedGzipError, decompressed, decompressedHead } from './decompress.ts';
 import { cut, from } from './spec-support.ts';
 
+const MiB = 1024 * 1024;
+
 /** What was delivered, and whether damage was reported after it. Chunks differ each time the object is read. */
 async function run(bytes: Uint8Array, ...cuts: (readonly number[])[]): Promise<{ text: Buffer; damaged: boolean }> {
   let reads = 0;
@@ -146,17 +148,25 @@ describe('reading', () => {
     expect(closed).toBe(2);
   });
 
-  test('the head is the beginning of the text, as far as the bytes reach', () => {
-    fc.assert(
-      fc.property(text, fc.nat(), (content, place) => {
+  test('the head is the beginning of the text, as far as the bytes reach', async () => {
+    await fc.assert(
+      fc.asyncProperty(text, fc.nat(), async (content, place) => {
         const zipped = gzipSync(content, { level: 0 });
         const length = 2 + (place % (zipped.length - 1));
-        const head = Buffer.from(decompressedHead(zipped.subarray(0, length)));
+        const head = Buffer.from(await decompressedHead(zipped.subarray(0, length), Infinity));
         expect(content.subarray(0, head.length)).toEqual(head);
         expect(head.length).toBeGreaterThanOrEqual(Math.min(content.length, length - 15));
-        expect(decompressedHead(content)).toEqual(content);
+        expect(await decompressedHead(content, Infinity)).toEqual(content);
       }),
     );
-    expect(decompressedHead(Buffer.from('1f8bffff', 'hex'))).toEqual(new Uint8Array());
+    expect(await decompressedHead(Buffer.from('1f8bffff', 'hex'), 100)).toEqual(new Uint8Array());
+  });
+
+  test('the head of what would become very much is no longer than asked for, and the rest is not inflated', async () => {
+    const zipped = gzipSync(Buffer.alloc(100 * MiB, 'x'));
+    const before = process.memoryUsage().external;
+    const head = await decompressedHead(zipped, 1_000);
+    expect(Buffer.from(head).toString()).toBe('x'.repeat(1_000));
+    expect(process.memoryUsage().external - before).toBeLessThan(50 * MiB);
   });
 });

@@ -3,6 +3,8 @@ import { constants, createGunzip, gunzipSync } from 'node:zlib';
 
 /** Output of zlib in one piece; its default of 16 KiB costs a turn of the event loop each. */
 const CHUNK = 256 * 1024;
+/** Compressed bytes that become 4 MiB at most. */
+const LITTLE = 4096;
 
 /** Bytes that could not be decompressed. What came before them is whole. */
 export class DamagedGzipError extends Error {
@@ -42,9 +44,31 @@ export async function* decompressed(open: () => AsyncIterable<Uint8Array>): Asyn
   }
 }
 
-/** The beginning of the text of an object, as far as its first bytes reach. Nothing is reported: reading it all will. */
-export function decompressedHead(bytes: Uint8Array): Uint8Array {
-  if (!isGzip(bytes)) return bytes;
+/**
+ * Up to `limit` bytes of the beginning of an object's text, as far as its first bytes reach; however much more they would become (a few
+ * hundred KiB of gzip may be hundreds of MB of text). Nothing is reported: reading it all will.
+ */
+export async function decompressedHead(bytes: Uint8Array, limit: number): Promise<Uint8Array> {
+  if (!isGzip(bytes)) return bytes.subarray(0, limit);
+  // Going through a stream takes longer than inflating so little at once.
+  if (bytes.length <= LITTLE) return littleHead(bytes).subarray(0, limit);
+  const gunzipper = createGunzip({ chunkSize: CHUNK, finishFlush: constants.Z_SYNC_FLUSH });
+  gunzipper.end(bytes);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of gunzipper as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= limit) break;
+    }
+  } catch {
+    return new Uint8Array();
+  }
+  return Buffer.concat(chunks).subarray(0, limit);
+}
+
+function littleHead(bytes: Uint8Array): Uint8Array {
   try {
     return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch {

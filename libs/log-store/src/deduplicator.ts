@@ -4,23 +4,22 @@ import {
   type LogRecord,
   orderTime,
   recordIdentity,
+  recordTime,
   shiftInstant,
 } from '@cordwood/log-record';
 import type { JoinedRecords, Source } from './join.ts';
 import type { MergedIdentities } from './merged-identities.ts';
+import { TrackedRecords } from './tracked-records.ts';
 
-/** Records that are remembered at most (twice as many for a while), the newest; some 50 MB. Reached only by clocks that jump for hours. */
-const MOST_TRACKED = 200_000;
-/** From how many on it pays to look for some to forget. */
-const FORGET_AT = 20_000;
-
-/** What is known of one record while copies of it may come. */
+/** What is known of one record while copies of it may come. Up to a million are kept: so it is small. */
 interface Tracked {
-  readonly order: Instant;
   /** How many of its like have been shown. */
   shown: number;
-  /** How many of its like each file has had so far; mostly one file has any. */
-  readonly own: Map<Source, number>;
+  /** The first file that has any of its like, and how many it has had so far. */
+  readonly source: Source;
+  own: number;
+  /** The same of other files, where there are any. */
+  others: Map<Source, number> | undefined;
 }
 
 /**
@@ -33,8 +32,7 @@ interface Tracked {
 export class Deduplicator {
   private readonly merged: MergedIdentities;
   private readonly window: number;
-  private tracked = new Map<number, Tracked>();
-  private forgetAt = FORGET_AT;
+  private readonly tracked = new TrackedRecords<Tracked>();
   private latestTracked: Instant = { seconds: -Infinity, nanos: 0 };
 
   /** `window`: how far records of one file may be out of order, in ms. */
@@ -48,14 +46,16 @@ export class Deduplicator {
     const first = records[0];
     if (!source.raw || first === undefined) return records;
     const rememberFrom = upcoming === undefined ? NEVER : shiftInstant(upcoming, -this.window);
-    if (this.tracked.size > this.forgetAt) this.forget(rememberFrom, shiftInstant(orderTime(first), -this.window));
+    // What lies before all that may still come.
+    const thisFrom = shiftInstant(orderTime(first), -this.window);
+    this.tracked.forgetBefore(compareInstants(rememberFrom, thisFrom) < 0 ? rememberFrom : thisFrom);
 
     let kept: LogRecord[] | undefined;
     for (let index = 0; index < records.length; index++) {
       const record = records[index];
       if (record === undefined) break;
       const mayBeMerged = this.merged.mayHold(record);
-      const mayBeCopy = mayBeMerged || !isBefore(record, rememberFrom) || isBefore(record, this.latestTracked, true);
+      const mayBeCopy = mayBeMerged || !endsBefore(record, rememberFrom) || startsUpTo(record, this.latestTracked);
       if (!mayBeCopy || this.countAndPass(source, record, mayBeMerged ? await this.merged.count(record) : 0)) {
         kept?.push(record);
       } else kept ??= records.slice(0, index);
@@ -67,30 +67,42 @@ export class Deduplicator {
     const identity = recordIdentity(record);
     let tracked = this.tracked.get(identity);
     if (tracked === undefined) {
-      tracked = { order: orderTime(record), shown: 0, own: new Map() };
-      this.tracked.set(identity, tracked);
-      if (compareInstants(tracked.order, this.latestTracked) > 0) this.latestTracked = tracked.order;
+      tracked = { shown: 0, source, own: 0, others: undefined };
+      const order = latestOf(record);
+      this.tracked.add(identity, tracked, order);
+      if (compareInstants(order, this.latestTracked) > 0) this.latestTracked = order;
     }
-    const own = (tracked.own.get(source) ?? 0) + 1;
-    tracked.own.set(source, own);
+    const own = countOne(tracked, source);
     if (own <= merged + tracked.shown) return false;
     tracked.shown++;
     return true;
   }
+}
 
-  /** Forgets what lies before both. */
-  private forget(a: Instant, b: Instant): void {
-    const from = compareInstants(a, b) < 0 ? a : b;
-    const wanted = [...this.tracked].filter(([, { order }]) => compareInstants(order, from) >= 0);
-    this.tracked = new Map(wanted.slice(-MOST_TRACKED));
-    // Not again before there are twice as many: looking costs as much as there is.
-    this.forgetAt = Math.max(FORGET_AT, this.tracked.size * 2);
-  }
+/** Counts one more in the file; gives how many it has had so far. */
+function countOne(tracked: Tracked, source: Source): number {
+  if (source === tracked.source) return ++tracked.own;
+  tracked.others ??= new Map();
+  const own = (tracked.others.get(source) ?? 0) + 1;
+  tracked.others.set(source, own);
+  return own;
 }
 
 const NEVER: Instant = { seconds: Infinity, nanos: 0 };
 
-const isBefore = (record: LogRecord, instant: Instant, orAt = false): boolean =>
-  record.orderSeconds !== instant.seconds
-    ? record.orderSeconds < instant.seconds
-    : record.orderNanos < instant.nanos || (orAt && record.orderNanos === instant.nanos);
+/** Copies of a record have its own time, but may have other ordering times: what a file says before and after it decides. */
+const latestOf = (record: LogRecord): Instant => (isOwnLater(record) ? recordTime(record) : orderTime(record));
+
+const isOwnLater = ({ seconds, nanos, orderSeconds, orderNanos }: LogRecord): boolean =>
+  seconds > orderSeconds || (seconds === orderSeconds && nanos > orderNanos);
+
+/** Whether both its times are before the instant. */
+function endsBefore(record: LogRecord, { seconds, nanos }: Instant): boolean {
+  const own = isOwnLater(record);
+  const latest = own ? record.seconds : record.orderSeconds;
+  return latest !== seconds ? latest < seconds : (own ? record.nanos : record.orderNanos) < nanos;
+}
+
+/** Whether its ordering time is at or before the instant. */
+const startsUpTo = ({ orderSeconds, orderNanos }: LogRecord, { seconds, nanos }: Instant): boolean =>
+  orderSeconds !== seconds ? orderSeconds < seconds : orderNanos <= nanos;

@@ -42,6 +42,15 @@ export class PreconditionFailedError extends StoreError {
   override name = 'PreconditionFailedError';
 }
 
+/** A merged file of a log has lost records. All that is left of the log has been given before. */
+export class DamagedLogError extends Error {
+  override readonly name = 'DamagedLogError';
+
+  constructor({ key, reason }: { readonly key: string; readonly reason: string }) {
+    super(`the log is not whole: the merged file ${key} is damaged (${reason})`);
+  }
+}
+
 /** Refused: wrong or missing credentials, or no right to do this. Stop and report. */
 export class AccessDeniedError extends StoreError {
   override name = 'AccessDeniedError';

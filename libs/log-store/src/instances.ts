@@ -1,5 +1,12 @@
 import { compareInstants, type Instant, parseTime } from '@cordwood/log-record';
-import { isReferenceFile, type LogFile, ownerOf, type PodMetadata } from '@cordwood/pod-metadata';
+import {
+  deletedUntil,
+  instanceId,
+  isReferenceFile,
+  type LogFile,
+  ownerOf,
+  type PodMetadata,
+} from '@cordwood/pod-metadata';
 import type { RawKey } from '@cordwood/s3-key-format';
 
 /** One run of a container, with its merged files and raw files `R`. */
@@ -12,6 +19,8 @@ export interface ContainerInstance<R> {
   readonly containerId: string;
   readonly merged: readonly LogFile[];
   readonly raw: readonly R[];
+  /** Records of raw files at or before this were deleted, whenever the files arrived. Merged files hold none of them. */
+  readonly deletedUntil: Instant | undefined;
 }
 
 /** Sorts a pod's files by container instance. */
@@ -30,7 +39,7 @@ export function instancesOf<R extends { readonly parsed: RawKey }>(
   }
   const instances = new Map<string, Collected>();
   const at = (namespace: string | undefined, containerId: string): Collected => {
-    const id = `${namespace ?? ''}/${containerId}`;
+    const id = instanceId(namespace, containerId);
     let instance = instances.get(id);
     if (instance === undefined) {
       instance = { namespace, container: undefined, containerId, merged: [], raw: [] };
@@ -49,7 +58,12 @@ export function instancesOf<R extends { readonly parsed: RawKey }>(
     instance.container ??= file.parsed.container;
     instance.raw.push(file);
   }
-  return [...instances.values()].map((instance) => ({ ...instance, pod, container: instance.container ?? pod }));
+  return [...instances.values()].map((instance) => ({
+    ...instance,
+    pod,
+    container: instance.container ?? pod,
+    deletedUntil: deletedUntil(metadata, instance.namespace, instance.containerId),
+  }));
 }
 
 /** The ordering time of the first record of a merged file. */
@@ -68,6 +82,15 @@ export function earliestOf(instants: readonly (Instant | undefined)[]): Instant 
   return instants.reduce(
     (least, instant) =>
       least === undefined || (instant !== undefined && compareInstants(instant, least) < 0) ? instant : least,
+    undefined,
+  );
+}
+
+/** The latest of the instants that are known. */
+export function latestOf(instants: readonly (Instant | undefined)[]): Instant | undefined {
+  return instants.reduce(
+    (most, instant) =>
+      most === undefined || (instant !== undefined && compareInstants(instant, most) > 0) ? instant : most,
     undefined,
   );
 }

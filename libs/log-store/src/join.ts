@@ -14,6 +14,8 @@ export interface Source {
   readonly first: Instant | undefined;
   /** Where records at its start belong of which nothing tells: after what the run had before, as far as that is not read here. */
   readonly after?: Instant | undefined;
+  /** Whether the run has files right before it that are not read here. */
+  readonly afterGap?: boolean;
   /** The date in its key, for when nothing else tells either. */
   readonly date?: Instant | undefined;
   /** Whether later copies of its records must be noticed: true for raw files. */
@@ -128,7 +130,9 @@ class Cursor<S extends Source> {
   /** Sees to it that the next record is at hand; false when another look at all heads is needed first. */
   async load(): Promise<boolean> {
     if (this.at < this.records.length) return true;
-    this.stream = this.sources[this.next++]?.open();
+    const source = this.sources[this.next++];
+    if (source?.afterGap === true) this.lastOrder = undefined;
+    this.stream = source?.open();
     await this.advance();
     return false;
   }

@@ -5,7 +5,7 @@ import type { Part } from '@cordwood/log-record';
 import { applyMerge, MetadataError } from '@cordwood/pod-metadata';
 import { formatMinute } from '@cordwood/s3-key-format';
 import { MemoryObjectStore } from '@cordwood/testkit';
-import { NotFoundError } from './errors.ts';
+import { DamagedLogError, NotFoundError } from './errors.ts';
 import { LogReader, type ReadOptions } from './log-reader.ts';
 import { MergedWriter } from './merged-writer.ts';
 import { MetadataStore } from './metadata-store.ts';
@@ -29,7 +29,7 @@ const reader = (): LogReader =>
     maxRecord: 100_000,
     maxMessage: 100_000,
     legacyNamespace: undefined,
-    onDamage: (damage) => reports.push(damage),
+    onDamage: ({ key, reason }) => reports.push({ key, reason }),
   });
 
 async function read(options?: ReadOptions): Promise<string> {
@@ -62,6 +62,8 @@ async function merge(files: readonly (readonly Line[])[], keys: readonly string[
     containerId: CONTAINER_ID,
     run: 0,
     tail: before.metadata.log_files,
+    known: [],
+    merge: 'm1',
     rewriteTail: true,
     limit,
     uniqueIndex: () => store.objects.size.toString(),
@@ -189,17 +191,69 @@ describe('several containers', () => {
   });
 });
 
+describe('what was deleted', () => {
+  const tombstone = (until: number) =>
+    store.put(
+      METADATA,
+      Buffer.from(
+        JSON.stringify({
+          version: 2,
+          log_files: [],
+          commit_id: '1',
+          deleted: [
+            {
+              namespace: 'team',
+              container: 'main',
+              container_id: CONTAINER_ID,
+              until: timeAt(until),
+              deleted_at: timeAt(until),
+              reason: 'retention',
+            },
+          ],
+        }),
+      ),
+    );
+
+  test('does not come back with raw files that arrive later; newer records do', async () => {
+    await tombstone(20);
+    await putRaw([{ at: 10, log: 'deleted' }], 0);
+    await putRaw(
+      [
+        { at: 20, log: 'deleted too' },
+        { at: 20.000000001, log: 'kept' },
+      ],
+      1,
+    );
+    await putRaw([{ at: 5, log: 'another run' }], 2, { containerId: OTHER_ID });
+    await putRaw([{ at: 10, log: 'another namespace' }], 3, { namespace: 'other' });
+    expect((await read()).split('\n').toSorted()).toEqual(['', 'another namespace', 'another run', 'kept']);
+  });
+
+  test('is told by the date in the key where no record has a time', async () => {
+    await tombstone(120);
+    await store.put(rawKey(formatMinute(BASE + 60), 0), Buffer.from('deleted\n'));
+    await store.put(rawKey(formatMinute(BASE + 180), 1), Buffer.from('kept\n'));
+    expect(await read()).toBe('kept\n');
+  });
+});
+
 describe('what is wrong', () => {
   const lines: Line[] = [
     { at: 1, log: 'a' },
     { at: 2, log: 'b' },
   ];
 
-  test('a merged file that holds less than the metadata says is read as far as it goes, and reported', async () => {
+  test('a merged file that holds less than the metadata says is read as far as it goes, and the text ends with an error', async () => {
     await merge([lines], [await putRaw(lines, 0)], 1);
     const [first] = [...store.objects.keys()].filter((key) => key.startsWith('data/'));
     await store.put(first!, Buffer.of());
-    expect(await read()).toBe('b\n');
+    const chunks: Uint8Array[] = [];
+    const all = async (): Promise<void> => {
+      const { instances } = await reader().open('job-a');
+      for await (const chunk of reader().text(instances)) chunks.push(chunk);
+    };
+    await expect(all()).rejects.toThrow(DamagedLogError);
+    expect(Buffer.concat(chunks).toString()).toBe('b\n');
     expect(reports).toEqual([{ key: first, reason: '0 records, where the metadata says 1' }]);
   });
 
@@ -238,6 +292,24 @@ test('a raw object whose key was written again after it was merged is new input'
   expect(await read()).toBe('merged\n');
   expect(await putRaw([{ at: 20, log: 'again' }], 0)).toBe(key);
   expect(await read()).toBe('merged\nagain\n');
+});
+
+test('a raw object that turns out to be gone ends the opening of the others that were listed with it', async () => {
+  const lines = Array.from({ length: 200 }, (_, at): Line => ({ at, log: `line ${at}` }));
+  const keys: string[] = [];
+  for (const line of lines) keys.push(await putRaw([line], line.at));
+  const { instances } = await reader().open('job-a');
+  await store.deleteMany([{ key: keys[0] ?? '' }]);
+  store.requests.clear();
+  const text = Buffer.concat(await collect(reader().text(instances))).toString();
+  expect(text).toBe(
+    lines
+      .slice(1)
+      .map(({ log }) => `${log}\n`)
+      .join(''),
+  );
+  // Once what there is now, besides the few that were under way, and the metadata.
+  expect(store.requests.get('get')).toBeLessThan(lines.length + 30);
 });
 
 test('a reader that leaves makes no more requests', async () => {

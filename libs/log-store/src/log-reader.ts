@@ -1,28 +1,17 @@
-import { compareInstants, type Instant, parseTime } from '@cordwood/log-record';
-import { type LogFile, mergedVersions } from '@cordwood/pod-metadata';
-import pLimit from 'p-limit';
-import { Deduplicator } from './deduplicator.ts';
-import { NotFoundError } from './errors.ts';
-import { mergedSources, rawSources } from './instance-records.ts';
-import { type ContainerInstance, earliestOf, firstOrderOf, hasTrustedTimes, instancesOf } from './instances.ts';
-import { join } from './join.ts';
-import { mergedRecords, type OnDamage } from './merged-file.ts';
-import { MergedIdentities } from './merged-identities.ts';
-import { type MetadataStore, type MetadataVersion } from './metadata-store.ts';
+import { compareInstants, type Instant } from '@cordwood/log-record';
+import { mergedVersions } from '@cordwood/pod-metadata';
+import { InstanceOpener } from './instance-opener.ts';
+import { type ContainerInstance, earliestOf, firstOrderOf, instancesOf } from './instances.ts';
+import { DamagedLogError } from './errors.ts';
+import type { Damage, OnDamage } from './merged-file.ts';
+import type { MetadataStore, MetadataVersion } from './metadata-store.ts';
 import type { ObjectStore } from './object-store.ts';
-import { RawFile, type RawObject } from './raw-file.ts';
+import type { MessageBatch, MessageOptions } from './messages.ts';
+import { instancesFrom, messagesOf } from './messages-after.ts';
+import type { RawFile, RawObject } from './raw-file.ts';
 import { listRawFiles, type StrayObject } from './raw-listing.ts';
-import { arrange } from './runs.ts';
+import { lastMessages } from './tail.ts';
 import { TextWriter } from './text.ts';
-
-/** Raw files whose beginning is fetched at the same time. */
-const PARALLEL_OPENS = 16;
-/** Raw files up to this size are fetched once and kept; larger ones are looked at first and streamed later. */
-const KEEP_UP_TO = 64 * 1024;
-/** Bytes of raw files that are kept by one read. */
-const KEPT_IN_ALL = 8 * 1024 * 1024;
-/** How often a read starts over because compaction overtook it, before it gives up. */
-const REOPENINGS = 5;
 
 export interface LogReaderOptions {
   readonly store: ObjectStore;
@@ -34,7 +23,11 @@ export interface LogReaderOptions {
   readonly maxMessage: number;
   /** Whose the files of the reference are. */
   readonly legacyNamespace: string | undefined;
+  /** For specs: bytes of merged files that are read before those in range, where these begin in the middle of a line. */
+  readonly lookBack?: number | undefined;
   readonly onDamage: OnDamage;
+  /** Called when a read found one of its files replaced by compaction, and goes on with those of now. */
+  readonly onReplaced?: (() => void) | undefined;
 }
 
 /** A pod's log, as it is right now. */
@@ -47,17 +40,27 @@ export interface PodLog {
 }
 
 export interface ReadOptions {
+  /** Only messages at or after this. */
   readonly since?: Instant | undefined;
+  /** Whether each message is preceded by its time and a blank. */
   readonly timestamps?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Reads logs: raw and merged files of a pod as one text, whatever compaction does meanwhile (I1). */
+/** Reads logs: raw and merged files of a pod as one sequence of messages, whatever compaction does meanwhile (I1). */
 export class LogReader {
   private readonly options: LogReaderOptions;
+  private readonly opener: InstanceOpener;
 
   constructor(options: LogReaderOptions) {
     this.options = options;
+    this.opener = new InstanceOpener({
+      ...options,
+      list: async (pod, signal) => {
+        const { instances, version } = await this.open(pod, signal);
+        return { instances, damaged: version.metadata.damaged };
+      },
+    });
   }
 
   /**
@@ -74,102 +77,52 @@ export class LogReader {
   }
 
   /**
-   * The text of container instances of the log, one after the other by their first record. The generator runs no faster than it
-   * is read. It throws when the text cannot be finished; it never ends early without an error.
+   * Messages of container instances of the log, one instance after the other by their first record. The generator runs no faster than it is
+   * read. It throws when what is wanted cannot be given to its end; it never ends early without an error. Where a merged file has
+   * lost records, all that is left of the log comes first, and then DamagedLogError. Throws PositionLostError before anything is given
+   * when the message `after` which to read is not in the log any more.
    */
-  async *text(instances: readonly ContainerInstance<RawObject>[], read: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    const opened = await this.openRawFiles(instances, read.signal);
-    const inOrder = opened
-      .map((instance) => ({ instance, first: firstOf(instance) }))
-      .toSorted((a, b) => compareFirst(a.first, b.first) || (a.instance.containerId < b.instance.containerId ? -1 : 1));
-    for (const { instance } of inOrder) yield* this.instanceText(instance, read);
-  }
-
-  private async *instanceText(instance: ContainerInstance<RawFile>, read: ReadOptions): AsyncGenerator<Uint8Array> {
-    const { store, onDamage, reorderWindow, maxMessage } = this.options;
-    const readMerged = (file: LogFile): ReturnType<typeof mergedRecords> =>
-      mergedRecords(store, file, onDamage, read.signal);
-    const runs = arrange(instance.merged, instance.raw, reorderWindow);
-    const sources = runs.map((run) => [
-      ...mergedSources(store, withoutBefore(run.merged, read.since), onDamage, read.signal),
-      ...rawSources(run),
-    ]);
-    const identities = new MergedIdentities(
-      instance.merged.map((file) => ({ file, trusted: hasTrustedTimes(file) })),
-      readMerged,
-    );
-    const deduplicator = new Deduplicator(identities, reorderWindow);
-    const writer = new TextWriter(
-      { timestamps: read.timestamps ?? false, since: read.since, maxMessage },
-      runs.map((run) => startsInside(run.merged, read.since)),
-    );
-    for await (const batch of join(sources)) yield* writer.write(await deduplicator.filter(batch), batch.run);
-    yield* writer.end();
-    for (const { key, damage } of instance.raw) if (damage !== undefined) onDamage({ key, reason: damage });
-  }
-
-  /**
-   * Opens the raw files, which tells where they belong. One that is gone by now was merged and cleaned since it was listed, so its
-   * records are in the metadata's files of now.
-   */
-  private async openRawFiles(
+  async *messages(
     instances: readonly ContainerInstance<RawObject>[],
-    signal: AbortSignal | undefined,
-  ): Promise<ContainerInstance<RawFile>[]> {
-    let current = instances;
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.tryOpenRawFiles(current, signal);
-      } catch (error) {
-        const [first] = instances;
-        if (!(error instanceof NotFoundError) || first === undefined || tries >= REOPENINGS) throw error;
-        const fresh = await this.open(first.pod, signal);
-        current = fresh.instances.filter((each) => instances.some((wanted) => isSameInstance(each, wanted)));
-        // Files of which nothing is left anywhere were not merged: somebody else deleted them.
-        if (current.length < instances.length) throw error;
-      }
-    }
-  }
-
-  private async tryOpenRawFiles(
-    instances: readonly ContainerInstance<RawObject>[],
-    signal: AbortSignal | undefined,
-  ): Promise<ContainerInstance<RawFile>[]> {
-    const limit = pLimit(PARALLEL_OPENS);
-    let room = KEPT_IN_ALL;
-    const open = async (object: RawObject): Promise<RawFile> => {
-      const keep = object.size <= Math.min(KEEP_UP_TO, room);
-      if (keep) room -= object.size;
-      return limit(async () =>
-        RawFile.open(this.options.store, object, { ...this.options, keepUpTo: keep ? KEEP_UP_TO : 0, signal }),
-      );
+    wanted: MessageOptions = {},
+  ): AsyncGenerator<MessageBatch> {
+    const { since, until, signal } = wanted;
+    if (wanted.tail === 0 || (since && until && compareInstants(since, until) > 0)) return;
+    const losses = new Map<string, Damage>();
+    const onDamage = (damage: Damage): void => {
+      this.options.onDamage(damage);
+      if (damage.incomplete) losses.set(damage.key, damage);
     };
-    return Promise.all(
-      instances.map(async (instance) => ({ ...instance, raw: await Promise.all(instance.raw.map(open)) })),
-    );
+    const options = { ...this.options, opener: this.opener, onDamage };
+    const all = inOrder(await this.opener.open(instances, signal));
+    const opened = wanted.after === undefined ? all : instancesFrom(all, wanted.after);
+    yield* wanted.tail === undefined
+      ? messagesOf(options, opened, wanted, wanted.after)
+      : lastMessages(options, opened, wanted, wanted.tail, wanted.after);
+    for (const damage of losses.values()) throw new DamagedLogError(damage);
+  }
+
+  /** The messages as text, a line each: see {@link messages}. */
+  async *text(instances: readonly ContainerInstance<RawObject>[], read: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    const { since, timestamps = false, signal } = read;
+    const writer = new TextWriter(timestamps);
+    try {
+      for await (const { messages } of this.messages(instances, { since, signal })) yield* writer.write(messages);
+    } catch (error) {
+      // All that is left comes first.
+      if (error instanceof DamagedLogError) yield* writer.end();
+      throw error;
+    }
+    yield* writer.end();
   }
 }
 
-const isSameInstance = (a: ContainerInstance<unknown>, b: ContainerInstance<unknown>): boolean =>
-  a.namespace === b.namespace && a.containerId === b.containerId;
-
-/** The files of a run without those at its beginning that hold nothing at or after `since`. */
-function withoutBefore(files: readonly LogFile[], since: Instant | undefined): readonly LogFile[] {
-  if (since === undefined) return files;
-  const from = files.findIndex((file) => {
-    // The reference's times are not trusted to say no.
-    const last = hasTrustedTimes(file) ? parseTime(file.last_record_time) : undefined;
-    return last === undefined || compareInstants(last, since) >= 0;
-  });
-  return from < 0 ? [] : files.slice(from);
-}
-
-/** Streams that are in the middle of a line where reading begins. */
-function startsInside(files: readonly LogFile[], since: Instant | undefined): ('stdout' | 'stderr')[] {
-  const read = withoutBefore(files, since);
-  if (read.length === files.length) return [];
-  return (read[0] === undefined ? files.at(-1)?.ends_inside : read[0].opens_inside) ?? [];
-}
+/** By their first record. */
+const inOrder = (opened: readonly ContainerInstance<RawFile>[]): ContainerInstance<RawFile>[] =>
+  opened
+    .map((instance) => ({ instance, first: firstOf(instance) }))
+    .toSorted((a, b) => compareFirst(a.first, b.first) || (a.instance.containerId < b.instance.containerId ? -1 : 1))
+    .map(({ instance }) => instance);
 
 const firstOf = (instance: ContainerInstance<RawFile>): Instant | undefined =>
   earliestOf([...instance.merged.map(firstOrderOf), ...instance.raw.map((file) => file.order)]);

@@ -5,6 +5,7 @@ import type { LogFile } from '@cordwood/pod-metadata';
 import { parseMergedKey } from '@cordwood/s3-key-format';
 import { MemoryObjectStore } from '@cordwood/testkit';
 import { mergedRecords } from './merged-file.ts';
+import { describedFile, markOf } from './merged-object.ts';
 import { MergedWriter, type MergedWriterOptions, type WrittenFiles } from './merged-writer.ts';
 import { collect, CONTAINER_ID, type Line, messageOf, recordsOf, timeAt } from './spec-support.ts';
 
@@ -28,6 +29,8 @@ async function write(
     containerId: CONTAINER_ID,
     run: 0,
     tail: [],
+    known: [],
+    merge: 'm1',
     rewriteTail: true,
     limit: 1_000_000,
     uniqueIndex: () => (++index).toString(),
@@ -92,8 +95,64 @@ describe('one file', () => {
       'order-time': file!.order_time,
       'end-order-time': file!.end_order_time,
       run: '2',
+      'last-raw': '{"dated":{"date":"202611201000","index":"7"}}',
+      merge: 'm1',
+      part: '0',
+      position: '0',
+      'based-on': '',
     });
     expect(await logOf(written)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('each object says all that the metadata has of it, and where it comes from', async () => {
+    const lines: Line[] = [1, 2, 3].map((at) => ({ ...sized(at, 400), part: 'P' }));
+    const earlier = (await write([lines], { limit: 1000, rewriteTail: false })).written;
+    const other = (await write([[sized(1, 100)]], { run: 3, known: earlier })).written;
+    const known = [...earlier, ...other];
+    const later = await write([[sized(4, 100)]], { limit: 1000, tail: earlier, known, merge: 'm2' });
+    expect(later.replaced).toHaveLength(1);
+    expect(later.written).toHaveLength(1);
+    for (const file of [...known, ...later.written])
+      expect(describedFile(await store.head(file.key))?.file).toEqual(file);
+    const from = describedFile(await store.head(later.written[0]!.key))?.provenance;
+    const parts = await Promise.all(earlier.map(async ({ key }) => describedFile(await store.head(key))?.provenance));
+    expect(parts.map((part) => [part?.part, part?.position])).toEqual([
+      [0, 0],
+      [1, 2],
+    ]);
+    // The file that was taken in is not among those that stay.
+    const stay = known.filter((file) => !later.replaced.includes(file.key));
+    expect(from).toEqual({ merge: 'm2', part: 0, position: 2, basedOn: new Set(stay.map(({ key }) => markOf(key))) });
+  });
+
+  test('what an object says is no more than S3 takes, however many files there are', async () => {
+    const many = Array.from({ length: 3000 }, (_, at) => ({
+      ...sized(at, 100),
+      key: `data/job-a/${CONTAINER_ID}/202611201000_${String(at).padStart(29, '1')}.gz`,
+    })) as unknown as LogFile[];
+    const long = 'a'.repeat(63);
+    const { written } = await write([[{ ...sized(1, 100), part: 'P' }]], {
+      known: many,
+      namespace: long,
+      container: long,
+    });
+    const { metadata } = store.objects.get(written[0]!.key)!;
+    const bytes = Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+    expect(bytes).toBeLessThan(2048 - 200);
+    expect(describedFile(await store.head(written[0]!.key))?.provenance?.basedOn.size).toBe(100);
+  });
+
+  test('an object that says too little, or nonsense, is not described', async () => {
+    const { written } = await write([[sized(1, 100)]]);
+    const object = await store.head(written[0]!.key);
+    for (const name of ['namespace', 'records-count', 'order-time', 'first-record-time']) {
+      const { [name]: _, ...metadata } = object.metadata;
+      expect(describedFile({ ...object, metadata })).toBeUndefined();
+      expect(
+        describedFile({ ...object, metadata: { ...metadata, [name]: name === 'namespace' ? '' : 'x' } }),
+      ).toBeUndefined();
+    }
+    expect(describedFile({ ...object, key: 'data/x' })).toBeUndefined();
   });
 
   test('nothing to write writes nothing, and leaves the tail alone', async () => {
@@ -159,15 +218,15 @@ describe('tail', () => {
     expect(await logOf(tail)).toEqual(['a', 'b']);
   });
 
-  test('a larger one only together with as many new bytes, and only if both fit', async () => {
+  test('a larger one only when that makes a file of a higher tier, and only if both fit', async () => {
     const large = await write1(300_000);
     const replacedBy = async (size: number, options: Partial<MergedWriterOptions> = {}) =>
       (await write([[sized(1000, size)]], { tail: large, ...options })).replaced.length;
-    expect(await replacedBy(299_999)).toBe(0);
-    expect(await replacedBy(300_000)).toBe(1);
-    expect(await replacedBy(300_000, { limit: 600_000 })).toBe(1);
-    expect(await replacedBy(300_000, { limit: 599_999 })).toBe(0);
-    expect(await replacedBy(300_000, { rewriteTail: false })).toBe(0);
+    expect(await replacedBy(199_999)).toBe(0);
+    expect(await replacedBy(200_000)).toBe(1);
+    expect(await replacedBy(700_000)).toBe(1);
+    expect(await replacedBy(700_001)).toBe(0);
+    expect(await replacedBy(200_000, { rewriteTail: false })).toBe(0);
   });
 
   test('from its end, as far as that pays', async () => {
@@ -183,12 +242,47 @@ describe('tail', () => {
     expect(await logOf(written)).toEqual([...(await logOf(tail.slice(1))), sized(1000, 150_000).log]);
   });
 
-  test('not when the new records fill files of their own, and not a file of the reference', async () => {
+  test('also when the new records need several files; but not a file of the reference', async () => {
     const tail = await write1(100);
     const many = [sized(1, 600), sized(2, 600)];
-    expect((await write([many], { tail, limit: 1000 })).replaced).toEqual([]);
+    const { written, replaced } = await write([many], { tail, limit: 1000 });
+    expect(replaced).toEqual(tail.map(({ key }) => key));
+    expect(written.map(({ size }) => size)).toEqual([700, 600]);
+    expect(await logOf(written)).toEqual([...(await logOf(tail)), ...many.map(({ log }) => log)]);
     const { namespace: _, ...reference } = tail[0]!;
     expect((await write([many], { tail: [reference] })).replaced).toEqual([]);
+    expect((await write([many], { tail: [reference, ...tail] })).replaced).toHaveLength(1);
+  });
+
+  test('what does not fit beside a full file becomes one file before it', async () => {
+    const tail = (
+      await Promise.all(
+        [
+          { at: 1, log: 'a'.repeat(150), part: 'P' as const },
+          { at: 9, log: 'b'.repeat(150), stderr: true },
+        ].map(async (line) => (await write([[line]])).written),
+      )
+    ).flat();
+    tail[1]!.ends_inside = ['stdout'];
+    const { written, replaced } = await write([[sized(20, 950), sized(21, 950)]], { tail, known: tail, limit: 1000 });
+    expect(replaced).toEqual(tail.map(({ key }) => key));
+    expect(await logOf(written)).toEqual([
+      ...(await logOf(tail)),
+      ...[sized(20, 950), sized(21, 950)].map(({ log }) => log),
+    ]);
+    expect(written[0]).toMatchObject({
+      records_count: 2,
+      order_time: timeAt(1),
+      end_order_time: timeAt(9),
+      ends_inside: ['stdout'],
+    });
+    expect(written.map((file) => file.last_raw !== undefined)).toEqual([false, false, true]);
+    const from = await Promise.all(written.map(async ({ key }) => describedFile(await store.head(key))?.provenance));
+    expect(from.map((one) => [one?.part, one?.position, one?.basedOn.size])).toEqual([
+      [0, 0, 0],
+      [1, 2, 0],
+      [2, 3, 0],
+    ]);
   });
 
   test('a tail that does not hold what it should is left as it is', async () => {

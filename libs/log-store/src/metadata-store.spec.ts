@@ -102,6 +102,32 @@ describe('commit', () => {
   });
 });
 
+describe('delete', () => {
+  test('removes what is unchanged, and a commit that started from it is lost', async () => {
+    const version = await metadata.commit('job-a', await metadata.read('job-a'), withId('1'));
+    expect(await metadata.delete('job-a', version)).toBe(true);
+    expect(store.objects.size).toBe(0);
+    await expect(metadata.commit('job-a', version, withId('2'))).rejects.toThrow(CommitLostError);
+    expect(store.objects.size).toBe(0);
+    // As a repetition whose first answer was lost.
+    expect(await metadata.delete('job-a', version)).toBe(true);
+  });
+
+  test('is lost to a commit in between', async () => {
+    const version = await metadata.commit('job-a', await metadata.read('job-a'), withId('1'));
+    await metadata.commit('job-a', version, withId('2'));
+    await expect(metadata.delete('job-a', version)).rejects.toThrow(CommitLostError);
+    expect(await storedId()).toBe('2');
+  });
+
+  test('does nothing where the store has no conditional deletes', async () => {
+    const version = await metadata.commit('job-a', await metadata.read('job-a'), withId('1'));
+    store.deleteUnchanged = () => Promise.resolve(false);
+    expect(await metadata.delete('job-a', version)).toBe(false);
+    expect(await storedId()).toBe('1');
+  });
+});
+
 test('pods are those that have metadata, in order, from any on', async () => {
   for (const name of ['b.json', 'a.json', 'c.d.json', 'a/older.json', 'rubbish']) {
     await store.put(`metadata/${name}`, Buffer.from('{}'));

@@ -8,6 +8,8 @@ export interface ConformanceTarget {
   readonly store: ObjectStore;
   /** Whether `deleteMany` keeps objects whose ETag is another one. */
   readonly deletesConditionally: boolean;
+  /** Whether `deleteUnchanged` deletes anything. */
+  readonly deletesUnchanged: boolean;
   close(): Promise<void>;
 }
 
@@ -147,7 +149,21 @@ export function describeObjectStore(name: string, open: () => Promise<Conformanc
 
     test('a listing goes by the bytes of the keys, in pages, whatever they are made of', async () => {
       const prefix = `${base}odd/`;
-      const names = ['a b', 'a+b', 'a%41', 'a&<>"\'', 'a//b', 'a/../b', 'a\u0001', 'B', 'Ä/€', '\ufb00', '😀', 'z_1'];
+      const names = [
+        'a b',
+        'a+b',
+        'a%41',
+        'a&<>"\'',
+        'a//b',
+        'a/../b',
+        "a!*'()~b",
+        'a\u0001',
+        'B',
+        'Ä/€',
+        '\ufb00',
+        '😀',
+        'z_1',
+      ];
       for (const name of names) await store.put(prefix + name, bytes(name));
       const sorted = names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
       for (const pageSize of [1, 5, 1000]) {
@@ -220,6 +236,23 @@ export function describeObjectStore(name: string, open: () => Promise<Conformanc
       expect(left).toEqual(target.deletesConditionally ? [changed] : []);
       expect(result.failed.map(({ key, code }) => [key, code])).toEqual(left.map((key) => [key, 'PreconditionFailed']));
       expect(result.deleted.toSorted()).toEqual([changed, same].filter((key) => !left.includes(key)));
+    });
+
+    test('an object that is deleted only while unchanged stays when it was replaced', async () => {
+      const key = `${base}unchanged`;
+      const { etag: old } = await store.put(key, bytes('first'));
+      const { etag } = await store.put(key, bytes('second'));
+      if (!target.deletesUnchanged) {
+        expect(await store.deleteUnchanged(key, etag)).toBe(false);
+        expect(await textOf(key)).toBe('second');
+        return;
+      }
+      await expect(store.deleteUnchanged(key, old)).rejects.toThrow(PreconditionFailedError);
+      expect(await textOf(key)).toBe('second');
+      expect(await store.deleteUnchanged(key, etag)).toBe(true);
+      expect(await keysOf(store, { prefix: key })).toEqual([]);
+      const gone = store.deleteUnchanged(key, etag);
+      expect(await gone.catch((error: unknown) => error instanceof PreconditionFailedError)).toBe(true);
     });
 
     test('nothing to delete needs no request', async () => {

@@ -61,8 +61,11 @@ export interface PutOptions {
   readonly contentType?: string;
   /** User metadata; keys in lower case, ASCII values. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Left out where the store is known to refuse conditions, and worth nothing where it is known to ignore them. */
   readonly condition?: WriteCondition;
   readonly signal?: AbortSignal;
+  /** Called right before each try is sent: when it throws, that try is not sent, and the put rejects with what it threw (a StoreError). */
+  readonly beforeSend?: () => void;
 }
 
 /** An object to delete; with `etag`, only that version of it, where the store honours conditional deletes. */
@@ -102,6 +105,11 @@ export interface ObjectStore {
   copy(from: string, to: string, options?: { readonly ifMatch?: string; readonly signal?: AbortSignal }): Promise<void>;
   /** Deletes in as few requests as the store allows (1,000 a request). */
   deleteMany(targets: readonly DeleteTarget[], signal?: AbortSignal): Promise<DeleteResult>;
+  /**
+   * Deletes the object only while it still has this ETag, else throws PreconditionFailedError. What is gone counts as deleted, on some
+   * stores as changed. False, and nothing done, where the store does not honour conditional deletes.
+   */
+  deleteUnchanged(key: string, etag: string, signal?: AbortSignal): Promise<boolean>;
   /** The store's clock in ms since 1970, from the Date header of its last answer; never a worker's own clock. Throws before the first answer. */
   now(): number;
 }

@@ -73,6 +73,10 @@ export class PrefixedObjectStore implements ObjectStore {
     };
   }
 
+  deleteUnchanged(key: string, etag: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#inner.deleteUnchanged(this.prefix + key, etag, signal);
+  }
+
   now(): number {
     return this.#inner.now();
   }

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { setImmediate } from 'node:timers/promises';
 import {
   type Instant,
   isMisdated,
@@ -10,10 +9,13 @@ import {
   type OddLines,
   orderTime,
   RawSequencer,
+  wholeLines,
 } from '@cordwood/log-record';
 import { parseMinute, type RawKey } from '@cordwood/s3-key-format';
+import type { BufferPool } from './buffer-pool.ts';
 import { DamagedGzipError, decompressed, decompressedHead, isGzip } from './decompress.ts';
 import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts';
+import { Pacer } from './pacer.ts';
 
 /** A raw object of a listing, with its key taken apart. */
 export interface RawObject extends ObjectInfo {
@@ -23,20 +25,43 @@ export interface RawObject extends ObjectInfo {
 /** How much of a raw file is fetched to know where it belongs, and how much of its text is looked at. */
 const HEAD_BYTES = 64 * 1024;
 const HEAD_TEXT = 256 * 1024;
+const SOON = 4096;
 /** A first record further than this from the date in the key has a clock that tells nothing; no buffer is left over for so long. */
 const CREDIBLE_SECONDS = 30 * 86_400;
-/** Bytes of a kept object that are decoded in one go. */
-const SLICE = 256 * 1024;
+/** Bytes of lines that are decoded in one go; odd ones take a hundred times as long as usual ones. */
+const SLICE = 64 * 1024;
 const NEWLINE = 0x0a;
 
 export interface RawFileOptions {
   /** Objects of up to this many stored bytes are read once, and kept until they are used; larger ones are read twice. */
   readonly keepUpTo: number;
+  /** Only the version that was listed will do; else the one that is there when the object is opened. */
+  readonly asListed?: boolean;
   /** Longest line that is kept, in bytes. */
   readonly maxRecord: number;
   /** REORDER_WINDOW, in ms. */
   readonly reorderWindow: number;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the bytes that were kept are not held any more: all records have been read, or will not be. */
+  readonly onRead?: () => void;
+  /** Where buffers for objects that are kept come from. Records are then good only until the next ones are asked for. */
+  readonly buffers?: BufferPool;
+}
+
+/** All bytes of a small object. */
+interface Kept {
+  readonly bytes: Uint8Array;
+  /** The buffer that they are in, when it is to be given back. */
+  readonly buffer?: Buffer;
+}
+
+interface Opened {
+  /** The answer. It is not kept: a log may have very many raw files. */
+  readonly body: Pick<ObjectBody, 'etag' | 'lastModified'>;
+  /** All its bytes, when the object is small. */
+  readonly kept: Kept | undefined;
+  /** What its beginning says of its first record's ordering time. */
+  readonly order: Instant | undefined;
 }
 
 /**
@@ -47,45 +72,45 @@ export class RawFile {
   readonly parsed: RawKey;
   /** Of the GET's answer, which may be newer than the listing: it is this version that is read. */
   readonly etag: string;
+  /** When it arrived: ms since 1970, the store's clock. */
   readonly lastModified: number;
   readonly size: number;
   /** The ordering time of the first record; undefined when nothing at the file's start tells. */
   readonly order: Instant | undefined;
   /** Why a part of the object could not be used; known once its records have been read. */
   damage: string | undefined;
-  private readonly body: ObjectBody;
-  private kept: Uint8Array | undefined;
+  private kept: Kept | undefined;
   private readonly store: ObjectStore;
   private readonly options: RawFileOptions;
   private readonly decoder = new LineDecoder('raw', isUtf8);
 
-  private constructor(
-    store: ObjectStore,
-    object: RawObject,
-    options: RawFileOptions,
-    { body, head, whole }: { readonly body: ObjectBody; readonly head: Uint8Array; readonly whole: boolean },
-  ) {
+  private constructor(store: ObjectStore, object: RawObject, options: RawFileOptions, { body, kept, order }: Opened) {
     this.store = store;
     this.options = options;
-    this.body = body;
     this.key = object.key;
     this.parsed = object.parsed;
     this.etag = body.etag;
-    this.lastModified = body.lastModified;
+    // A listing tells it to the ms, where the store does; and batches are planned by it.
+    this.lastModified = body.etag === object.etag ? object.lastModified : body.lastModified;
     this.size = object.size;
-    this.kept = whole ? head : undefined;
-    const order = firstOrder(head, this.keyMinute, options.reorderWindow);
+    this.kept = kept;
     this.order = order !== undefined && Math.abs(order.seconds - this.keyMinute) < CREDIBLE_SECONDS ? order : undefined;
   }
 
-  /** Reads the object's beginning, or all of it when it is small. Throws NotFoundError when it is gone. */
+  /**
+   * Reads the object's beginning, or all of it when it is small. Throws NotFoundError when it is gone, PreconditionFailedError when
+   * another version is there and only the listed one will do.
+   */
   static async open(store: ObjectStore, object: RawObject, options: RawFileOptions): Promise<RawFile> {
     const whole = object.size <= options.keepUpTo;
     const body = await store.get(object.key, {
       ...(!whole && { start: 0, end: HEAD_BYTES - 1 }),
+      ...(options.asListed === true && { ifMatch: object.etag }),
       ...(options.signal && { signal: options.signal }),
     });
-    return new RawFile(store, object, options, { body, head: await body.bytes(), whole });
+    const head = whole && options.buffers ? await fetched(body, options.buffers) : { bytes: await body.bytes() };
+    const order = await firstOrder(head.bytes, parseMinute(object.parsed.date) ?? 0, options.reorderWindow);
+    return new RawFile(store, object, options, { body, kept: whole ? head : undefined, order });
   }
 
   /** The date in the key, in seconds since 1970. */
@@ -107,43 +132,71 @@ export class RawFile {
   async *records(): AsyncGenerator<LogRecord[]> {
     const lines = new LineBlocks(this.options.maxRecord);
     const sequencer = new RawSequencer(this.keyMinute, this.options.reorderWindow);
-    const decode = (block: Uint8Array | undefined): LogRecord[] =>
-      block === undefined ? [] : sequencer.push(this.decoder.decodeBlock(block));
+    const decode = (block: Uint8Array): LogRecord[] => sequencer.push(this.decoder.decodeBlock(block));
+    const pacer = new Pacer();
     try {
-      for await (const chunk of decompressed(() => this.bytes())) yield decode(lines.push(chunk));
+      for await (const chunk of decompressed(() => this.bytes())) {
+        for (const block of wholeLines(lines.push(chunk), SLICE)) {
+          yield decode(block);
+          await pacer.pause();
+        }
+      }
     } catch (error) {
       if (!(error instanceof DamagedGzipError)) throw error;
       this.damage = `gzip: ${error.message}`;
     }
     // Where the object broke off in a line, what there is of it is no record; it is kept with the damaged object.
-    if (this.damage === undefined) yield decode(lines.end());
+    const last = this.damage === undefined ? lines.end() : undefined;
+    if (last !== undefined) yield decode(last);
     yield sequencer.end();
     if (lines.oversized > 0) this.damage ??= `${lines.oversized.toString()} lines longer than MAX_RECORD`;
+    this.close();
+  }
+
+  /** Lets go of what is kept: nothing of it is read any more. */
+  close(): void {
+    if (this.kept?.buffer !== undefined) this.options.buffers?.give(this.kept.buffer);
     this.kept = undefined;
+    this.options.onRead?.();
   }
 
   private async *bytes(): AsyncGenerator<Uint8Array> {
     const { kept } = this;
     if (kept !== undefined) {
-      for (let at = 0; at < kept.length; at += SLICE) {
-        yield kept.subarray(at, at + SLICE);
-        // Nothing here waits for input, so the event loop must be given its turn.
-        await setImmediate();
-      }
+      yield kept.bytes;
       return;
     }
     const { signal } = this.options;
-    const body = await this.store.get(this.key, { ifMatch: this.body.etag, ...(signal && { signal }) });
+    const body = await this.store.get(this.key, { ifMatch: this.etag, ...(signal && { signal }) });
     yield* body.chunks;
   }
 }
 
+/** The body in a buffer of the pool. */
+async function fetched(body: ObjectBody, buffers: BufferPool): Promise<Kept> {
+  const buffer = buffers.take(body.size);
+  let length = 0;
+  try {
+    for await (const chunk of body.chunks) {
+      buffer.set(chunk, length);
+      length += chunk.length;
+    }
+  } catch (error) {
+    buffers.give(buffer);
+    throw error;
+  }
+  return { bytes: buffer.subarray(0, length), buffer };
+}
+
 /** The ordering time of the first record, as far as the beginning of the file's bytes tells it. */
-function firstOrder(bytes: Uint8Array, keyMinute: number, window: number): Instant | undefined {
+async function firstOrder(bytes: Uint8Array, keyMinute: number, window: number): Promise<Instant | undefined> {
   // A few KiB of compressed bytes mostly tell, and more need not be decompressed twice.
-  const soon = isGzip(bytes) ? firstSettled(decompressedHead(bytes.subarray(0, 4096)), keyMinute, window) : undefined;
-  if (soon?.certain === true) return soon.order;
-  return firstSettled(decompressedHead(bytes.subarray(0, HEAD_TEXT)).subarray(0, HEAD_TEXT), keyMinute, window).order;
+  for (const compressed of isGzip(bytes) ? [SOON, HEAD_TEXT] : [HEAD_TEXT]) {
+    const text = await decompressedHead(bytes.subarray(0, compressed), HEAD_TEXT);
+    const { order, certain } = firstSettled(text, keyMinute, window);
+    if (certain || compressed === HEAD_TEXT) return order;
+  }
+  return undefined;
 }
 
 /** The first record's ordering time in this text; not certain when what follows the text might change it. */

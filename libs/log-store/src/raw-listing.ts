@@ -35,9 +35,24 @@ export interface ScanPage {
   readonly stray: readonly string[];
 }
 
-/** Every pod that has raw files, page by page; one request for every 1,000 pods, however many files they have. */
-export async function* podsWithRawFiles(store: ObjectStore, signal?: AbortSignal): AsyncGenerator<ScanPage> {
-  for await (const page of store.list({ prefix: RAW_PREFIX, delimiter: '_', ...(signal && { signal }) })) {
+/** Sorts after all that a namespace's name may hold: what follows a pod's prefix and this belongs to the pods after it. */
+const ABOVE_NAMESPACES = '~';
+
+/**
+ * Every pod that has raw files, page by page; one request for every 1,000 pods, however many files they have. `after`: only pods that
+ * come after this one in the listing, whether it is still there or not.
+ */
+export async function* podsWithRawFiles(
+  store: ObjectStore,
+  { after, signal }: { readonly after?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<ScanPage> {
+  const options = {
+    prefix: RAW_PREFIX,
+    delimiter: '_',
+    ...(after !== undefined && { startAfter: `${rawPrefixOfPod(after)}${ABOVE_NAMESPACES}` }),
+    ...(signal && { signal }),
+  };
+  for await (const page of store.list(options)) {
     const pods: string[] = [];
     const stray = page.objects.map((object) => object.key);
     for (const prefix of page.prefixes) {

@@ -86,6 +86,24 @@ describe('raw files', () => {
       ['a', 'b', 'c'],
     ]);
   });
+
+  test('a file that does not tell its time vouches for no late one, whatever its name', () => {
+    expect(
+      arranged(head('a', 5, 5, 1, 300), head('b', 0, 0, 2, undefined), head('c', 1, 1, 3, 60), head('d', 6, 6, 4, 360)),
+    ).toEqual([['a', 'b', 'd'], ['c']]);
+  });
+});
+
+test('a raw file joins the earliest of the runs that it follows, wherever their files stand in the metadata', () => {
+  const late = [head('b', 3, 3, 2, 180), head('a', 1, 1, 3, 60)];
+  const entries = arrange([], [head('main', 9, 9, 1, 540), ...late], WINDOW).map(mergedEntry);
+  expect(entries.map(({ run }) => run)).toEqual([undefined, 1, 2]);
+  const runs = arrange(entries.toReversed(), [head('c', 4, 4, 4, 240)], WINDOW);
+  expect(runs.map(({ number, raw }) => [number, raw.map(({ name }) => name)])).toEqual([
+    [0, []],
+    [1, ['c']],
+    [2, []],
+  ]);
 });
 
 /** The entry that a merge writes for a run: see MergedWriter and Compactor. */
@@ -155,6 +173,8 @@ describe('merged files', () => {
       [2, 'x', 'y'],
     ]);
     expect(arrange([], [], WINDOW)).toEqual([]);
+    // A file that was written anew stands behind those of later runs.
+    expect(arrange([file('y', 2), file('x', 1)], [], WINDOW).map(({ number }) => number)).toEqual([1, 2]);
   });
 
   test('of the reference end at their last record: what begins well before is late', () => {

@@ -49,12 +49,15 @@ export function arrange<R extends RawHead>(merged: readonly LogFile[], raw: read
     run.last = file.last_raw ?? run.last;
     run.lastOrder = lastOrderOf(file) ?? run.lastOrder;
   }
+  // As they were made: a run whose file was written anew may stand behind later ones in the metadata.
+  runs.sort((a, b) => a.number - b.number);
   for (const file of raw.toSorted(compareArrival)) {
     const run = runFor(file, runs, main, window);
     run.raw.push(file);
     run.last = stateAfter(run.last, file);
     run.lastOrder = file.order ?? run.lastOrder;
   }
+  // By number: of records at the same time, those of the earlier run come first.
   return runs.filter((run) => run.merged.length + run.raw.length > 0);
 }
 
@@ -64,11 +67,16 @@ export const lastRawOf = (before: LastRaw | undefined, files: readonly RawHead[]
 
 function stateAfter(before: LastRaw, file: RawHead): LastRaw {
   const name = { date: file.parsed.date, index: file.parsed.index };
-  const order = file.order === undefined ? {} : { order_time: formatTime(file.order) };
+  if (file.order === undefined) {
+    // It stands here for want of anything that tells; if its name goes back, that says nothing of those that come after.
+    const goesBack = before.dated !== undefined && compareRawFiles(name, before.dated) < 0;
+    return goesBack ? before : { ...before, dated: name };
+  }
+  const order = { order_time: formatTime(file.order) };
   if (file.misdated) return { ...before, ...order, misdated: name };
   // After a file with a date of its own, the date of a restart vouches for nothing any more.
-  const { misdated, ...rest } = before;
-  return { ...rest, ...order, dated: name, ...(file.order === undefined && misdated && { misdated }) };
+  const { misdated: _, ...rest } = before;
+  return { ...rest, ...order, dated: name };
 }
 
 function runFor<R extends RawHead>(file: R, runs: Building<R>[], main: Building<R>, window: number): Building<R> {

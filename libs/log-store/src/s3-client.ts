@@ -38,8 +38,23 @@ export interface AnswerHead {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Runs one try of an operation (`GetObject`, …), and tells of it to whoever wants to hear of every request. */
+export type ObserveTry = <R extends { readonly response: unknown }>(
+  operation: string,
+  send: () => Promise<R>,
+) => Promise<R>;
+
+export interface ObservedClient {
+  readonly client: S3Client;
+  /** For tries that do not go through the client's middleware: all others are observed there. */
+  readonly observe: ObserveTry;
+}
+
+/** The client's innermost middleware. It runs once per try and sees the answer before the SDK has interpreted it. */
+export const OBSERVER = 'cordwoodObserveRequests';
+
 /** An SDK client with our defaults. `onAnswer` gets the head of every answer, of failed tries too. */
-export function createS3Client(options: S3ClientOptions, onAnswer: (head: AnswerHead) => void): S3Client {
+export function createS3Client(options: S3ClientOptions, onAnswer: (head: AnswerHead) => void): ObservedClient {
   const maxSockets = options.maxSockets ?? DEFAULTS.maxSockets;
   const agent = { keepAlive: true, maxSockets };
   const config: S3ClientConfig = {
@@ -61,34 +76,29 @@ export function createS3Client(options: S3ClientOptions, onAnswer: (head: Answer
   if (options.credentials !== undefined) config.credentials = options.credentials;
   if (options.forcePathStyle !== undefined) config.forcePathStyle = options.forcePathStyle;
   const client = new S3Client(config);
-  observeRequests(client, onAnswer, options.onRequest);
-  return client;
+  const observe = observer(onAnswer, options.onRequest);
+  client.middlewareStack.add(
+    (next, context) => (args) => observe((context.commandName ?? 'Unknown').replace(/Command$/, ''), () => next(args)),
+    { step: 'deserialize', priority: 'low', name: OBSERVER },
+  );
+  return { client, observe };
 }
 
-/** The innermost middleware: it runs once per try and sees the answer before the SDK has interpreted it. */
-function observeRequests(
-  client: S3Client,
+function observer(
   onAnswer: (head: AnswerHead) => void,
   onRequest: ((request: StoreRequest) => void) | undefined,
-): void {
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      const started = performance.now();
-      let status: number | undefined;
-      try {
-        const result = await next(args);
-        const head = result.response as AnswerHead;
-        status = head.statusCode;
-        onAnswer(head);
-        return result;
-      } finally {
-        onRequest?.({
-          operation: (context.commandName ?? 'Unknown').replace(/Command$/, ''),
-          status,
-          seconds: (performance.now() - started) / 1000,
-        });
-      }
-    },
-    { step: 'deserialize', priority: 'low', name: 'cordwoodObserveRequests' },
-  );
+): ObserveTry {
+  return async (operation, send) => {
+    const started = performance.now();
+    let status: number | undefined;
+    try {
+      const result = await send();
+      const head = result.response as AnswerHead;
+      status = head.statusCode;
+      onAnswer(head);
+      return result;
+    } finally {
+      onRequest?.({ operation, status, seconds: (performance.now() - started) / 1000 });
+    }
+  };
 }

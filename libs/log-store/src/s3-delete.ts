@@ -1,6 +1,7 @@
 import { DeleteObjectCommand, DeleteObjectsCommand, type S3Client } from '@aws-sdk/client-s3';
-import { StoreError } from './errors.ts';
+import { StoreError, StoreUnavailableError } from './errors.ts';
 import type { DeleteResult } from './object-store.ts';
+import type { FailedOperation } from './s3-errors.ts';
 import { send } from './s3-send.ts';
 
 /** S3's limit for one DeleteObjects. */
@@ -25,7 +26,12 @@ interface Outcome {
   readonly failed: DeleteResult['failed'][number][];
 }
 
-/** Deletes in batches of 1,000; what a batch could not delete is told entry by entry, a request that failed as a whole throws. */
+/**
+ * Deletes in batches of 1,000; what a batch could not delete is told entry by entry, a request that failed as a whole throws.
+ *
+ * A deletion of one version that cannot carry its ETag is sent once: repeated (its answer may have been lost), it would take what has been
+ * written under the key meanwhile. It throws StoreUnavailableError instead, and who wanted it looks again at what is there.
+ */
 export async function deleteBatches(
   client: S3Client,
   bucket: string,
@@ -40,7 +46,8 @@ export async function deleteBatches(
   for (const target of targets.filter(({ key }) => !fitsXml(key))) {
     try {
       const ifMatch = options.conditionalSingle ? target.etag : undefined;
-      await deleteOne(client, bucket, { key: target.key, ifMatch }, options.signal);
+      const once = target.etag !== undefined && ifMatch === undefined;
+      await deleteOne(client, bucket, { key: target.key, ifMatch, once }, options.signal);
       outcome.deleted.push(target.key);
     } catch (error) {
       if (!(error instanceof StoreError) || error.status === undefined) throw error;
@@ -61,10 +68,12 @@ async function deleteBatch(
     Key: key,
     ...(options.conditional && etag !== undefined && { ETag: etag }),
   }));
-  const input = { Bucket: bucket, Delete: { Objects: entries } };
-  const answer = await send({ operation: 'DeleteObjects', bucket }, options.signal, (abort) =>
-    client.send(new DeleteObjectsCommand(input), abort),
-  );
+  const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: entries } });
+  const failed = { operation: 'DeleteObjects', bucket };
+  if (!options.conditional && targets.some(({ etag }) => etag !== undefined)) {
+    command.middlewareStack.add(sentOnce(failed), BEFORE_EACH_TRY);
+  }
+  const answer = await send(failed, options.signal, (abort) => client.send(command, abort));
   const unreported = new Set(targets.map(({ key }) => key));
   for (const { Key } of answer.Deleted ?? []) {
     if (Key !== undefined && unreported.delete(Key)) outcome.deleted.push(Key);
@@ -80,18 +89,35 @@ async function deleteBatch(
   }
 }
 
-/** One DeleteObject, with a raw If-Match when given. */
+/** One DeleteObject, with a raw If-Match when given. `once`: it is not repeated when there is no answer. */
 export async function deleteOne(
   client: S3Client,
   bucket: string,
-  target: { readonly key: string; readonly ifMatch?: string | undefined },
+  target: { readonly key: string; readonly ifMatch?: string | undefined; readonly once?: boolean },
   signal?: AbortSignal,
 ): Promise<void> {
-  const { key, ifMatch } = target;
-  const input = { Bucket: bucket, Key: key, ...(ifMatch !== undefined && { IfMatch: ifMatch }) };
-  await send({ operation: 'DeleteObject', bucket, key }, signal, (abort) =>
-    client.send(new DeleteObjectCommand(input), abort),
-  );
+  const { key, ifMatch, once } = target;
+  const command = new DeleteObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+  });
+  const failed = { operation: 'DeleteObject', bucket, key };
+  if (once === true) command.middlewareStack.add(sentOnce(failed), BEFORE_EACH_TRY);
+  await send(failed, signal, (abort) => client.send(command, abort));
+}
+
+/** Behind the SDK's retries. */
+const BEFORE_EACH_TRY = { step: 'deserialize', priority: 'low', name: 'cordwoodSentOnce' } as const;
+
+function sentOnce(failed: FailedOperation) {
+  let sent = false;
+  return <Args, Result>(next: (args: Args) => Promise<Result>) =>
+    async (args: Args): Promise<Result> => {
+      if (sent) throw new StoreUnavailableError('no good answer, and without a condition it is not repeated', failed);
+      sent = true;
+      return next(args);
+    };
 }
 
 /** XML 1.0 has no way to write most control characters, U+FFFE and U+FFFF. */

@@ -1,13 +1,11 @@
-import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
-  GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { NotFoundError, StoreError } from './errors.ts';
+import { NotFoundError, PreconditionFailedError, StoreError } from './errors.ts';
 import type {
   DeleteResult,
   DeleteTarget,
@@ -15,14 +13,15 @@ import type {
   ListOptions,
   ListPage,
   ObjectBody,
-  ObjectInfo,
   ObjectStore,
   PutOptions,
+  WriteCondition,
 } from './object-store.ts';
-import { bodyChunks, collect } from './s3-body.ts';
-import { createS3Client, type S3ClientOptions } from './s3-client.ts';
+import { createS3Client, type ObservedClient, type S3ClientOptions } from './s3-client.ts';
 import { deleteBatches, deleteOne } from './s3-delete.ts';
 import { ASSUMED_DIALECT, inForm, probeDialect, type StoreDialect } from './s3-dialect.ts';
+import { DirectGet } from './s3-direct-get.ts';
+import { getObject, type ObjectHead } from './s3-get.ts';
 import { listPages } from './s3-list.ts';
 import { send, stripQuotes } from './s3-send.ts';
 import { StoreClock } from './store-clock.ts';
@@ -34,22 +33,24 @@ export interface S3ObjectStoreOptions extends S3ClientOptions {
 /** The bucket, reached as the options and otherwise the SDK's own environment say. */
 export function createS3ObjectStore(options: S3ObjectStoreOptions): S3ObjectStore {
   const clock = new StoreClock();
-  const client = createS3Client(options, (head) => {
+  const observed = createS3Client(options, (head) => {
     // A 5xx may come from a proxy in front of the store, and with the proxy's clock.
     if (head.statusCode < 500) clock.observe(head.headers['date']);
   });
-  return new S3ObjectStore(client, options.bucket, clock);
+  return new S3ObjectStore(observed, options.bucket, clock);
 }
 
 /** An ObjectStore over the AWS SDK. Safe for any number of operations at the same time. */
 export class S3ObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly #client: S3Client;
+  readonly #getter: DirectGet;
   readonly #clock: StoreClock;
   #dialect = ASSUMED_DIALECT;
 
-  constructor(client: S3Client, bucket: string, clock: StoreClock) {
+  constructor({ client, observe }: ObservedClient, bucket: string, clock: StoreClock) {
     this.#client = client;
+    this.#getter = new DirectGet(client, observe, bucket);
     this.bucket = bucket;
     this.#clock = clock;
   }
@@ -71,7 +72,7 @@ export class S3ObjectStore implements ObjectStore {
             ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
           }),
         copy: (from, to, ifMatch) => this.#copy(from, to, ifMatch),
-        exists: (key) => this.#exists(key),
+        etagOf: (key) => this.#etagOf(key),
         delete: (key, ifMatch) => deleteOne(this.#client, this.bucket, { key, ifMatch }),
         deleteBatch: async (targets) => {
           await deleteBatches(this.#client, this.bucket, targets, { conditional: true, conditionalSingle: false });
@@ -91,58 +92,35 @@ export class S3ObjectStore implements ObjectStore {
     return listPages(this.#client, this.bucket, options);
   }
 
-  async get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
-    const { start = 0, end, ifMatch, signal } = options;
-    if (start < 0 || (end !== undefined && end < start)) {
-      throw new RangeError(`no range of bytes: ${start} to ${end ?? 'the end'}`);
-    }
-    let head: OpenedObject;
-    try {
-      head = await this.#get(key, { start, end }, ifMatch, signal);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.status !== 416) throw error;
-      return this.#emptyBody(key, start, ifMatch, error, signal);
-    }
-    const { etag, size } = head;
-    const chunks = bodyChunks({
-      first: head.body,
-      size,
-      details: { operation: 'GetObject', bucket: this.bucket, key },
-      signal,
-      reopen: async (position) => {
-        const rest = { start: start + position, end: start + size - 1 };
-        return (await this.#get(key, rest, etag, signal)).body;
+  get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
+    return getObject(
+      {
+        bucket: this.bucket,
+        request: (wanted, signal) => this.#getter.get(wanted, signal),
+        condition: (etag) => this.#condition(etag),
+        head: (wanted, ifMatch, signal) => this.#head(wanted, ifMatch, signal),
       },
-    });
-    return {
-      etag,
-      size,
-      lastModified: head.lastModified,
-      metadata: head.metadata,
-      chunks,
-      bytes: () => collect(chunks, size),
-    };
+      key,
+      options,
+    );
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<{ readonly etag: string }> {
-    const { condition, contentType, metadata, signal } = options;
+    const { condition, contentType, metadata, signal, beforeSend } = options;
     return this.#put(
       {
         Key: key,
         Body: body,
         ...(contentType !== undefined && { ContentType: contentType }),
         ...(metadata !== undefined && { Metadata: { ...metadata } }),
-        ...(condition !== undefined &&
-          ('absent' in condition ? { IfNoneMatch: '*' } : { IfMatch: this.#condition(condition.etag) })),
+        ...(condition !== undefined && this.#writeCondition(condition)),
       },
       signal,
+      beforeSend,
     );
   }
 
-  async head(
-    key: string,
-    signal?: AbortSignal,
-  ): Promise<ObjectInfo & { readonly metadata: Readonly<Record<string, string>> }> {
+  async head(key: string, signal?: AbortSignal): Promise<ObjectHead> {
     return this.#head(key, undefined, signal);
   }
 
@@ -171,6 +149,20 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
+  async deleteUnchanged(key: string, etag: string, signal?: AbortSignal): Promise<boolean> {
+    if (!this.#dialect.conditionalDelete) return false;
+    try {
+      await deleteOne(this.#client, this.bucket, { key, ifMatch: this.#condition(etag) }, signal);
+    } catch (error) {
+      if (error instanceof NotFoundError) return true;
+      // Somebody writes it right now.
+      if (!(error instanceof StoreError) || error.status !== 409) throw error;
+      const { operation, bucket, status, code } = error;
+      throw new PreconditionFailedError('it is being written', { operation, bucket, key, status, code, cause: error });
+    }
+    return true;
+  }
+
   now(): number {
     const now = this.#clock.now();
     if (now === undefined)
@@ -182,68 +174,42 @@ export class S3ObjectStore implements ObjectStore {
     return inForm(this.#dialect.etagForm, etag);
   }
 
-  async #put(input: Omit<PutObjectCommandInput, 'Bucket'>, signal?: AbortSignal): Promise<{ readonly etag: string }> {
+  /** A store that refuses conditions gets none: who needs them must have found that out by the dialect. */
+  #writeCondition(condition: WriteCondition): Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'> {
+    const { conditionalCreate, conditionalReplace } = this.#dialect;
+    if ('absent' in condition) return conditionalCreate === 'refused' ? {} : { IfNoneMatch: '*' };
+    return conditionalReplace === 'refused' ? {} : { IfMatch: this.#condition(condition.etag) };
+  }
+
+  async #put(
+    input: Omit<PutObjectCommandInput, 'Bucket'>,
+    signal?: AbortSignal,
+    beforeSend?: () => void,
+  ): Promise<{ readonly etag: string }> {
     const conditionalWrite = input.IfMatch !== undefined || input.IfNoneMatch !== undefined;
     const failed = { operation: 'PutObject', bucket: this.bucket, key: input.Key, conditionalWrite };
-    const { ETag } = await send(failed, signal, (abort) =>
-      this.#client.send(new PutObjectCommand({ ...input, Bucket: this.bucket }), abort),
-    );
+    const command = new PutObjectCommand({ ...input, Bucket: this.bucket });
+    if (beforeSend !== undefined) callBeforeSend(command, beforeSend);
+    const { ETag } = await send(failed, signal, (abort) => this.#client.send(command, abort));
     if (ETag === undefined) throw new StoreError('the answer lacks the ETag', failed);
     return { etag: stripQuotes(ETag) };
   }
 
-  async #get(
-    key: string,
-    { start, end }: { start: number; end: number | undefined },
-    ifMatch: string | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<OpenedObject> {
-    const ranged = start > 0 || end !== undefined;
+  async #head(key: string, ifMatch: string | undefined, signal: AbortSignal | undefined): Promise<ObjectHead> {
     const input = {
       Bucket: this.bucket,
       Key: key,
-      ...(ranged && { Range: `bytes=${start}-${end ?? ''}` }),
       ...(ifMatch !== undefined && { IfMatch: this.#condition(ifMatch) }),
     };
-    const details = { operation: 'GetObject', bucket: this.bucket, key };
-    const answer = await send(details, signal, (abort) => this.#client.send(new GetObjectCommand(input), abort));
-    const body = answer.Body as Readable;
-    const { ETag, ContentLength: size } = answer;
-    const wrong =
-      ETag === undefined || size === undefined
-        ? 'the answer lacks ETag or Content-Length'
-        : ranged && answer.ContentRange?.startsWith(`bytes ${start}-`) !== true
-          ? `asked for bytes ${start}-${end ?? ''}, got ${answer.ContentRange ?? 'all'}`
-          : undefined;
-    if (ETag === undefined || size === undefined || wrong !== undefined) {
-      body.destroy();
-      throw new StoreError(wrong ?? '', details);
+    const details = { operation: 'HeadObject', bucket: this.bucket, key };
+    const answer = await send(details, signal, (abort) => this.#client.send(new HeadObjectCommand(input), abort));
+    const etag = stripQuotes(answer.ETag ?? '');
+    if (ifMatch !== undefined && etag !== ifMatch) {
+      throw new PreconditionFailedError('the store ignored If-Match and answered with another version', details);
     }
     return {
-      body,
-      size,
-      etag: stripQuotes(ETag),
-      lastModified: answer.LastModified?.getTime() ?? 0,
-      metadata: answer.Metadata ?? {},
-    };
-  }
-
-  async #head(
-    key: string,
-    ifMatch: string | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<ObjectInfo & { readonly metadata: Readonly<Record<string, string>> }> {
-    const input = {
-      Bucket: this.bucket,
-      Key: key,
-      ...(ifMatch !== undefined && { IfMatch: this.#condition(ifMatch) }),
-    };
-    const answer = await send({ operation: 'HeadObject', bucket: this.bucket, key }, signal, (abort) =>
-      this.#client.send(new HeadObjectCommand(input), abort),
-    );
-    return {
       key,
-      etag: stripQuotes(answer.ETag ?? ''),
+      etag,
       size: answer.ContentLength ?? 0,
       lastModified: answer.LastModified?.getTime() ?? 0,
       metadata: answer.Metadata ?? {},
@@ -262,33 +228,23 @@ export class S3ObjectStore implements ObjectStore {
     );
   }
 
-  async #exists(key: string): Promise<boolean> {
+  async #etagOf(key: string): Promise<string | undefined> {
     try {
-      await this.#head(key, undefined, undefined);
-      return true;
+      return (await this.#head(key, undefined, undefined)).etag;
     } catch (error) {
-      if (error instanceof NotFoundError) return false;
+      if (error instanceof NotFoundError) return undefined;
       throw error;
     }
   }
-
-  /** A range that begins at or after the end, or a range of an empty object: S3 answers 416, we an empty body. */
-  async #emptyBody(
-    key: string,
-    start: number,
-    ifMatch: string | undefined,
-    refusal: StoreError,
-    signal: AbortSignal | undefined,
-  ): Promise<ObjectBody> {
-    const { etag, size, lastModified, metadata } = await this.#head(key, ifMatch, signal);
-    // The object has changed in between, or the store has other reasons.
-    if (start < size) throw refusal;
-    const chunks = Readable.from([]);
-    return { etag, size: 0, lastModified, metadata, chunks, bytes: () => Promise.resolve(new Uint8Array()) };
-  }
 }
 
-interface OpenedObject extends Omit<ObjectInfo, 'key'> {
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly body: Readable;
+/** Behind the SDK's retries and signature, so that only the connection is left between the call and the request. */
+function callBeforeSend(command: PutObjectCommand, beforeSend: () => void): void {
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      beforeSend();
+      return next(args);
+    },
+    { step: 'deserialize', priority: 'low', name: 'cordwoodBeforeSend' },
+  );
 }

@@ -1,19 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { LogRecord, Part } from '@cordwood/log-record';
-import { BASE, type Line, recordsOf, timeAt } from './spec-support.ts';
-import { type TextOptions, TextWriter } from './text.ts';
+import { type LogRecord, orderTime, type Part, recordTime } from '@cordwood/log-record';
+import { MessageAssembler } from './message-assembler.ts';
+import { BASE, type Line, messageOf, recordsOf, timeAt } from './spec-support.ts';
+import { TextWriter } from './text.ts';
 
 /** The text of these lines, given in batches of one of these sizes. */
 function textOf(
   lines: readonly Line[],
-  options: Partial<TextOptions> = {},
-  { startsInside = [], batch = 1000 }: { startsInside?: ('stdout' | 'stderr')[]; batch?: number } = {},
+  {
+    timestamps = false,
+    maxMessage = 1000,
+    batch = 1000,
+  }: { timestamps?: boolean; maxMessage?: number; batch?: number } = {},
 ): string {
-  const writer = new TextWriter({ timestamps: false, maxMessage: 1000, ...options }, [startsInside]);
+  const assembler = new MessageAssembler(maxMessage);
+  const writer = new TextWriter(timestamps);
   const chunks: Uint8Array[] = [];
-  for (let at = 0; at < lines.length; at += batch) chunks.push(...writer.write(recordsOf(lines.slice(at, at + batch))));
-  return Buffer.concat([...chunks, ...writer.end()]).toString();
+  for (let at = 0; at < lines.length; at += batch) {
+    chunks.push(...writer.write(assembler.push(recordsOf(lines.slice(at, at + batch)))));
+  }
+  return Buffer.concat([...chunks, ...writer.write(assembler.end()), ...writer.end()]).toString();
 }
 
 const at = (seconds: number, log: string, part: Part = 'F', stderr = false): Line => ({
@@ -22,7 +29,6 @@ const at = (seconds: number, log: string, part: Part = 'F', stderr = false): Lin
   part,
   stderr,
 });
-const since = (seconds: number) => ({ since: { seconds: BASE + seconds, nanos: 0 } });
 
 describe('any lines', () => {
   const line: fc.Arbitrary<Line> = fc.record({
@@ -33,7 +39,7 @@ describe('any lines', () => {
   });
 
   /** The messages one after the other, by joining strings. */
-  function oracle(lines: readonly Line[], from: number, timestamps: boolean): string {
+  function oracle(lines: readonly Line[], timestamps: boolean): string {
     const open = new Map<boolean, Line>();
     const out: Line[] = [];
     for (const one of lines) {
@@ -47,7 +53,6 @@ describe('any lines', () => {
       }
     }
     return [...out, ...open.values()]
-      .filter((one) => one.at >= from)
       .map((one) => (timestamps ? `${timeAt(one.at)} ` : '') + one.log + (one.log.endsWith('\n') ? '' : '\n'))
       .join('');
   }
@@ -57,11 +62,9 @@ describe('any lines', () => {
       fc.property(
         fc.array(line, { maxLength: 20 }),
         fc.integer({ min: 1, max: 5 }),
-        fc.nat(9),
         fc.boolean(),
-        (lines, batch, from, timestamps) => {
-          const expected = oracle(lines, from, timestamps).toWellFormed();
-          expect(textOf(lines, { timestamps, ...since(from) }, { batch })).toBe(expected);
+        (lines, batch, timestamps) => {
+          expect(textOf(lines, { timestamps, batch })).toBe(oracle(lines, timestamps).toWellFormed());
         },
       ),
       { numRuns: 1000 },
@@ -72,7 +75,7 @@ describe('any lines', () => {
     const lengths = [0, 10, 65_535, 65_536, 200_000, 3];
     const lines = lengths.map((length, i) => at(i, 'é'.repeat(length)));
     expect(textOf(lines)).toBe(lines.map(({ log }) => `${log}\n`).join(''));
-    const writer = new TextWriter({ timestamps: false, maxMessage: 1000 });
+    const writer = new TextWriter(false);
     expect(writer.write(recordsOf(lines)).length).toBeGreaterThan(2);
   });
 });
@@ -89,16 +92,26 @@ describe('partial lines', () => {
     );
   });
 
-  test('whose first part came before `since` are left out whole; those that began at it are shown whole', () => {
-    const lines = [at(1, 'a', 'P'), at(2, 'b', 'P'), at(2, 'x', 'P', true), at(3, 'c'), at(3, 'y', 'F', true)];
-    expect(textOf(lines, since(2))).toBe('xy\n');
-    expect(textOf(lines, since(1))).toBe('abc\nxy\n');
-  });
-
-  test('of which reading begins in the middle are left out up to their end', () => {
-    const lines = [at(1, 'b', 'P'), at(1, 'err', 'F', true), at(2, 'c'), at(3, 'd'), at(4, 'e', 'P'), at(5, 'f')];
-    expect(textOf(lines, {}, { startsInside: ['stdout'] })).toBe('err\nd\nef\n');
-    expect(textOf(lines, {}, { startsInside: ['stdout', 'stderr'] })).toBe('d\nef\n');
+  test('are judged by the time of their first part and stand at that of their last; whole lines pass as they are', () => {
+    const assembler = new MessageAssembler(1000);
+    const lines = recordsOf([
+      at(1, 'a', 'P'),
+      at(2, 'whole'),
+      at(3, 'b', 'P', true),
+      at(4, 'c'),
+      at(5, 'whole too', ''),
+    ]);
+    const messages = assembler.push(lines);
+    expect(messages.map(messageOf)).toEqual(['awhole', 'c', 'whole too']);
+    expect(messages.map((message) => [recordTime(message).seconds - BASE, orderTime(message).seconds - BASE])).toEqual([
+      [1, 2],
+      [4, 4],
+      [5, 5],
+    ]);
+    expect([messages[1], messages[2]]).toEqual([lines[3], lines[4]]);
+    const whole = recordsOf([at(6, 'x'), at(6, 'y', ''), at(7, 'z')]);
+    expect(new MessageAssembler(1000).push(whole)).toBe(whole);
+    expect(assembler.end().map(messageOf)).toEqual(['b']);
   });
 });
 
@@ -115,18 +128,17 @@ describe('maxMessage', () => {
   });
 
   test('memory for a line without end is bounded', () => {
-    const writer = new TextWriter({ timestamps: false, maxMessage: 10_000 });
-    let size = 0;
-    for (let i = 0; i < 200; i++) {
-      for (const chunk of writer.write(recordsOf([at(1, 'x'.repeat(5000), 'P')]))) size += chunk.length;
-    }
-    expect(size).toBeGreaterThan(200 * 5000 - 100_000);
+    const assembler = new MessageAssembler(10_000);
+    let given = 0;
+    for (let i = 0; i < 200; i++) given += assembler.push(recordsOf([at(1, 'x'.repeat(5000), 'P')])).length;
+    expect(given).toBe(200);
+    expect(assembler.end()).toEqual([]);
   });
 });
 
-test('a record without a time of its own is judged by its ordering time, and shows its time as it was written', () => {
-  const odd = (order: number): LogRecord => {
-    const [record] = recordsOf([at(0, 'odd', '')]);
+test('a time that is none is shown as it was written; a line in parts that begins with such a one has its place for its time', () => {
+  const odd = (order: number, part: Part): LogRecord => {
+    const [record] = recordsOf([at(0, 'odd', part)]);
     const bytes = Buffer.from('no\\u006fn');
     return {
       ...record!,
@@ -137,7 +149,8 @@ test('a record without a time of its own is judged by its ordering time, and sho
       timeEnd: bytes.length,
     };
   };
-  const writer = new TextWriter({ timestamps: true, maxMessage: 10, ...since(5) });
-  const text = Buffer.concat([...writer.write([odd(4), odd(5)]), ...writer.end()]).toString();
-  expect(text).toBe('noon odd\n');
+  const messages = new MessageAssembler(10).push([odd(4, ''), odd(5, 'P'), odd(6, 'F')]);
+  expect(messages.map((message) => recordTime(message).seconds - BASE)).toEqual([4, 5]);
+  const writer = new TextWriter(true);
+  expect(Buffer.concat([...writer.write(messages), ...writer.end()]).toString()).toBe('noon odd\nnoon oddodd\n');
 });

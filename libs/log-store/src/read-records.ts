@@ -1,0 +1,134 @@
+import { compareInstants, type LogRecord } from '@cordwood/log-record';
+import { Deduplicator } from './deduplicator.ts';
+import { filesIn, type FilesInRange, type FilesOfRun, type Range } from './file-range.ts';
+import { type InstanceOpener, isReplaced, REOPENINGS } from './instance-opener.ts';
+import { mergedSources, rawSources } from './instance-records.ts';
+import { type ContainerInstance, hasTrustedTimes } from './instances.ts';
+import { join, type Source } from './join.ts';
+import { mergedRecords, type OnDamage } from './merged-file.ts';
+import { MergedIdentities } from './merged-identities.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { RawFile } from './raw-file.ts';
+import { PositionLostError, ReadPosition } from './read-position.ts';
+import { arrange, type Run } from './runs.ts';
+
+export interface ReadRecordsOptions {
+  readonly store: ObjectStore;
+  readonly opener: InstanceOpener;
+  /** REORDER_WINDOW, in ms. */
+  readonly reorderWindow: number;
+  /** For specs: bytes of merged files that are read before those in range, where these begin in the middle of a line. */
+  readonly lookBack?: number | undefined;
+  readonly onDamage: OnDamage;
+  /** Called when a read found one of its files replaced by compaction, and goes on with those of now. */
+  readonly onReplaced?: (() => void) | undefined;
+}
+
+export interface ReadRange extends Range {
+  /** Called with what is read, before the first records; again when it had to be found anew before there were any. */
+  readonly onBegin: (inRange: FilesInRange) => void;
+  /** Whether a line of the run is not joined yet that belongs to the range. */
+  readonly isJoining: (run: number) => boolean;
+}
+
+/** Records of one run. */
+export interface RunRecords {
+  readonly run: number;
+  readonly records: LogRecord[];
+}
+
+/**
+ * The records of one container instance in order, each once: those of the files that may hold something of the range. Compaction may
+ * replace the files meanwhile: a read that finds one of them gone looks at what there is now, and goes on where it stood (I7).
+ * Throws PositionLostError when that place is nowhere to be found.
+ */
+export async function* readRecords(
+  options: ReadRecordsOptions,
+  opened: ContainerInstance<RawFile>,
+  range: ReadRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunRecords> {
+  let instance = opened;
+  let position = new ReadPosition();
+  for (let vain = 0; ;) {
+    // As long as nothing has been read, the read begins with the files of now.
+    if (!position.begun) position = new ReadPosition();
+    const seek = position.seek();
+    try {
+      for await (const { run, records } of recordsFrom(options, instance, position, range, signal)) {
+        const fresh = seek.after(records);
+        if (fresh.length === 0) continue;
+        position.advance(run, fresh);
+        vain = 0;
+        yield { run, records: fresh };
+      }
+      if (!seek.found) throw new PositionLostError(instance.containerId);
+      break;
+    } catch (error) {
+      if (!isReplaced(error) || ++vain > REOPENINGS) throw error;
+      instance = await options.opener.openAgain(instance, error, signal);
+      options.onReplaced?.();
+    }
+  }
+  for (const { key, damage } of instance.raw)
+    if (damage !== undefined) options.onDamage({ key, reason: damage, incomplete: false });
+}
+
+/** The records from the range's beginning on, or from somewhere before the place that a read has reached. */
+async function* recordsFrom(
+  { store, onDamage, reorderWindow, lookBack }: ReadRecordsOptions,
+  instance: ContainerInstance<RawFile>,
+  position: ReadPosition,
+  range: ReadRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunRecords> {
+  const runs = arrange(instance.merged, instance.raw, reorderWindow);
+  const inRange = filesToRead(runs, position, range, lookBack);
+  if (!position.begun) range.onBegin(inRange);
+  const sources = runs.map((run, index) => {
+    const { files, rests, skipped, unneeded } = inRange.runs[index] ?? NO_FILES;
+    const leaveOut = (records: number): void => position.leaveOut(run.number, records);
+    if (!position.begun) leaveOut(skipped);
+    return [
+      ...mergedSources(store, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }),
+      ...mergedSources(store, rests, onDamage, signal).map((source) =>
+        restOf(source, () => range.isJoining(run.number)),
+      ),
+      ...rawSources(run, instance.deletedUntil, rests.length > 0),
+    ];
+  });
+  const identities = new MergedIdentities(
+    instance.merged.map((file) => ({ file, trusted: hasTrustedTimes(file) })),
+    (file) => mergedRecords(store, file, onDamage, signal),
+  );
+  const deduplicator = new Deduplicator(identities, reorderWindow);
+  for await (const batch of join(sources)) {
+    yield { run: runs[batch.run]?.number ?? 0, records: await deduplicator.filter(batch) };
+  }
+}
+
+const NO_FILES: Pick<FilesOfRun, 'files' | 'rests' | 'skipped' | 'unneeded'> = { files: [], rests: [], skipped: 0 };
+
+/** The source, if it is needed when its turn comes. */
+const restOf = (source: Source, isNeeded: () => boolean): Source => ({
+  ...source,
+  open: async function* () {
+    if (isNeeded()) yield* source.open();
+  },
+});
+
+function filesToRead(
+  runs: readonly Run<RawFile>[],
+  position: ReadPosition,
+  range: ReadRange,
+  lookBack: number | undefined,
+): FilesInRange {
+  const { time } = position;
+  if (time === undefined) return filesIn(runs, range, lookBack);
+  const { until } = range;
+  return filesIn(
+    runs.map((run) => ({ ...run, merged: [...position.remaining(run.number, run.merged)] })),
+    // The record that was read last must be found again, also when it is one of a raw file that lies beyond the range.
+    { until: until !== undefined && compareInstants(time, until) > 0 ? time : until },
+  );
+}
