@@ -1,10 +1,7 @@
-import { createServer, request } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { StoreUnavailableError } from '@cordwood/log-store';
-import { MetadataError } from '@cordwood/pod-metadata';
+import { type CommitGuard, StoreUnavailableError } from '@cordwood/log-store';
+import { applyFence, emptyPodMetadata, MetadataError } from '@cordwood/pod-metadata';
 import { type AppContext, createHealth, createMetrics, type Logger, type StorageConfig } from '@cordwood/service';
-import { startEmbeddedS3 } from '@cordwood/testkit';
+import { type EmbeddedS3Options, startEmbeddedS3 } from '@cordwood/testkit';
 import { expect, test } from '@jest/globals';
 import { createFindings } from './findings.ts';
 import { openBucket } from './open-bucket.ts';
@@ -38,6 +35,15 @@ test('findings are told once each, as far as the memory reaches', async () => {
   stray('a', '1');
   expect(lines).toHaveLength(4);
   expect(await text()).toContain('cordwood_stray_objects_total{problem="no pod",app="test"} 1');
+
+  findings.onDamage({ key: 'data/p/c/202611201000_1.gz', reason: 'gzip', incomplete: true });
+  findings.onDamage({
+    key: 'kube.var.log.containers.p_n_c-d.log/202611201000__1.gz',
+    reason: 'gzip',
+    incomplete: true,
+  });
+  expect(lines.slice(4).map((line) => line['message'])).toEqual(['merged file is damaged', 'raw file is damaged']);
+  expect(await text()).toContain('cordwood_damaged_merged_files_total{app="test"} 1');
 });
 
 test('work on a pod: one line with its figures and requests; failures by what they mean', async () => {
@@ -66,34 +72,9 @@ test('work on a pod: one line with its figures and requests; failures by what th
   expect(await text()).toContain('cordwood_compactions_total{result="aborted",app="test"} 1');
 });
 
-/** A store that takes conditions and does not care: the headers never reach it. */
-async function startCarelessStore() {
-  const s3 = await startEmbeddedS3();
-  const proxy = createServer((incoming, outgoing) => {
-    const { 'if-match': _match, 'if-none-match': _none, ...headers } = incoming.headers;
-    const { method, url } = incoming;
-    const onward = request(`${s3.endpoint}${url ?? ''}`, { method, headers, agent: false }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
-    incoming.pipe(onward);
-  });
-  await once(proxy.listen(0, '127.0.0.1'), 'listening');
-  return {
-    env: { ...s3.env, AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` },
-    stop: async () => {
-      proxy.close();
-      proxy.closeAllConnections();
-      await s3.stop();
-    },
-  };
-}
-
-test('a store that ignores conditions is found out, and that is said loudly', async () => {
+/** What an app's shell gives, as far as a bucket uses it. */
+function shell() {
   const { lines, log, metrics, text } = recorder();
-  const store = await startCarelessStore();
-  const before = { ...process.env };
-  Object.assign(process.env, store.env);
   const health = createHealth({ cacheMs: 0 });
   const closing: (() => void | Promise<void>)[] = [];
   const context = {
@@ -104,18 +85,84 @@ test('a store that ignores conditions is found out, and that is said loudly', as
     shutdown: { add: ({ run }: { run: () => void }) => void closing.push(run) },
     retryUntilReady: (_name: string, probe: () => Promise<unknown>) => probe(),
   } as unknown as AppContext<StorageConfig>;
+  const close = async () => {
+    for (const each of closing) await each();
+  };
+  return { context, lines, text, health, close };
+}
+
+async function withStore(conditions: EmbeddedS3Options['conditions'], work: () => Promise<void>): Promise<void> {
+  const s3 = await startEmbeddedS3(conditions && { conditions });
+  const before = { ...process.env };
+  Object.assign(process.env, s3.env);
   try {
-    expect(await openBucket(context).selfTest()).toBe(true);
+    await work();
+  } finally {
+    process.env = before;
+    await s3.stop();
+  }
+}
+
+const next = applyFence(emptyPodMetadata(), { commitId: 'next' });
+
+test('a store that ignores conditions is found out, that is said loudly, and commits are guarded', async () => {
+  await withStore('ignored', async () => {
+    const { context, lines, text, health, close } = shell();
+    const asked: string[] = [];
+    const commitGuard: CommitGuard = {
+      acquire: async (pod) => {
+        asked.push(pod);
+        return { renew: async () => undefined, remainingMs: () => 10_000, release: async () => undefined };
+      },
+    };
+    const bucket = openBucket(context, { commitGuard });
+    expect((await health.readiness()).body.checks['s3']).not.toHaveProperty('details');
+    expect(await bucket.selfTest()).toBe(true);
     expect(lines.filter((line) => line['level'] === 'error')).toEqual([
       expect.objectContaining({ message: expect.stringContaining('DOES NOT HONOUR CONDITIONAL WRITES') }),
     ]);
     expect(await text()).toContain('cordwood_conditional_writes{app="test"} 0');
     const { httpStatus, body } = await health.readiness();
     expect(httpStatus).toBe(200);
-    expect(Object.keys(body.checks).join()).toContain('NOT honoured');
-  } finally {
-    for (const close of closing) await close();
-    process.env = before;
-    await store.stop();
-  }
+    expect(body.checks['s3']).toMatchObject({
+      ok: true,
+      details: {
+        conditionalCreate: 'unreliable',
+        conditionalReplace: 'unreliable',
+        commits: expect.stringContaining('one replica'),
+      },
+    });
+    await bucket.metadata.commit('p', await bucket.metadata.read('p'), next);
+    expect(asked).toEqual(['p']);
+    await close();
+  });
+});
+
+test('nothing is committed to such a store by a process that has no guard', async () => {
+  await withStore('501', async () => {
+    const { context, close } = shell();
+    const bucket = openBucket(context);
+    await bucket.selfTest();
+    const none = await bucket.metadata.read('p');
+    await expect(bucket.metadata.commit('p', none, next)).rejects.toThrow('nothing guards commits');
+    expect(await bucket.metadata.read('p')).toEqual(none);
+    await close();
+  });
+});
+
+test('a store that honours conditions needs no guard', async () => {
+  await withStore(undefined, async () => {
+    const { context, lines, text, health, close } = shell();
+    const commitGuard: CommitGuard = { acquire: () => Promise.reject(new Error('asked for nothing')) };
+    const bucket = openBucket(context, { commitGuard });
+    await bucket.selfTest();
+    await bucket.metadata.commit('p', await bucket.metadata.read('p'), next);
+    expect(lines.map((line) => line['level'])).toEqual(['info']);
+    expect(await text()).toContain('cordwood_conditional_writes{app="test"} 1');
+    expect((await health.readiness()).body.checks['s3']).toMatchObject({
+      ok: true,
+      details: { conditionalCreate: 'honoured', commits: 'by conditional writes' },
+    });
+    await close();
+  });
 });

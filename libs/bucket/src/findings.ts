@@ -1,4 +1,5 @@
 import type { OnDamage, StrayObject } from '@cordwood/log-store';
+import { RAW_PREFIX } from '@cordwood/s3-key-format';
 import type { Logger, Metrics } from '@cordwood/service';
 
 /** Reports what should not be in the bucket: once per object (of this process, and as far as its memory reaches). */
@@ -7,7 +8,7 @@ export interface Findings {
   readonly onStray: (stray: StrayObject) => void;
   /** A key, or the beginning of keys, under the raw prefix that belongs to no pod. */
   readonly onStrayKey: (key: string) => void;
-  /** A merged file that does not hold what the metadata says. */
+  /** A merged file that does not hold what the metadata says, or a raw file that cannot be read whole. */
   readonly onDamage: OnDamage;
 }
 
@@ -50,6 +51,11 @@ export function createFindings({ logger, metrics, remembered = 10_000 }: Finding
     },
     onDamage: ({ key, reason }) => {
       if (!isNew(`damage ${key}`)) return;
+      // Its merge sets it aside and counts it.
+      if (key.startsWith(RAW_PREFIX)) {
+        logger.warn('raw file is damaged', { key, reason });
+        return;
+      }
       damaged.inc();
       logger.error('merged file is damaged', { key, reason });
     },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { PayloadError } from './errors.ts';
 
 /** Queues in Redis, below the queue prefix. */
-export const QUEUE_NAMES = ['scan', 'compaction', 'cleanup'] as const;
+export const QUEUE_NAMES = ['scan', 'compaction', 'cleanup', 'sweep'] as const;
 export type QueueName = (typeof QUEUE_NAMES)[number];
 
 /**
@@ -11,10 +11,17 @@ export type QueueName = (typeof QUEUE_NAMES)[number];
  * but nothing that would break an id in Redis or a key in the bucket.
  */
 const podName = z.string().regex(/^[^\s:/_\p{Cc}]{1,253}$/u, 'must be a pod name');
-const podPayload = z.object({ pod: podName });
+const podPayload = z.object({
+  pod: podName,
+  /** How many jobs of the pod were kept as failed just before this one: each makes the next wait longer. */
+  failures: z.number().int().positive().optional(),
+});
 
-/** Kept so that operators see them; `releaseFailed` takes them up again long before that. */
-const KEEP_FAILED = { count: 1_000, age: 7 * 24 * 3_600 };
+/**
+ * Kept so that operators see them; `releaseFailed` takes them up again long before that. As many as there may be pods in trouble at once: what is
+ * not kept is tried again with every scan. A job takes some 1 KB of Redis.
+ */
+const KEEP_FAILED = { count: 50_000, age: 7 * 24 * 3_600 };
 
 interface JobDefinition<Payload> {
   readonly queue: QueueName;
@@ -62,7 +69,22 @@ export const CATALOGUE = {
       removeOnFail: KEEP_FAILED,
     },
   }),
+  /** Lists all metadata and enqueues cleanings of pods that no queue may know of. Comes from a job scheduler, one at a time in all replicas. */
+  sweep: defineJob({
+    queue: 'sweep',
+    payload: z.object({}),
+    // The next one may be a day away.
+    options: {
+      attempts: 4,
+      backoff: { type: 'exponential', delay: 60_000, jitter: 0.5 },
+      removeOnComplete: true,
+      removeOnFail: { count: 100, age: 7 * 24 * 3_600 },
+    },
+  }),
 } as const;
+
+/** Jobs that come in a rhythm, from job schedulers; each has its queue for itself. */
+export type ScheduledJob = 'scan' | 'sweep';
 
 export type JobName = keyof typeof CATALOGUE;
 export type PayloadOf<Name extends JobName> = z.output<(typeof CATALOGUE)[Name]['payload']>;

@@ -1,9 +1,10 @@
-import { ErrorCode, type Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { podJobId } from './catalogue.ts';
 import type { RedisClient } from './connection.ts';
+import { isNoLongerDelayed, promoteIfStrayed, redisNow } from './redis-clock.ts';
 
 /**
- * By when each pod wants its next cleaning: a sorted set beside the `cleanup` queue (pod → ms since 1970, the workers' clock).
+ * By when each pod wants its next cleaning: a sorted set beside the `cleanup` queue (pod → ms since 1970, Redis's clock).
  *
  * A pod has one job at most (its id sees to that), so a request that arrives while the job is *active* adds nothing, though the
  * job may have read the pod's metadata already and would end without having seen what the request is for. Hence every request is
@@ -20,11 +21,11 @@ export interface CleanupRequests {
   started(pod: string): Promise<void>;
   /** A job for the pod failed and will be tried again, or is kept as failed: it still wants its cleaning. */
   failed(pod: string): Promise<void>;
-  /** When a job that wants to run again in `dueInMs` must do so, in ms since 1970: then, or earlier if that was asked for meanwhile. */
+  /** In how many ms a job that wants to run again in `dueInMs` must do so: then, or earlier if that was asked for meanwhile. */
   again(pod: string, dueInMs: number): Promise<number>;
   /** A job for the pod has ended: asks again for what was asked for meanwhile. */
   ended(pod: string): Promise<void>;
-  /** Makes jobs for pods that are overdue and have none. Gives the number looked at. */
+  /** Makes jobs for pods that are overdue and have none, or one that waits by a clock that is ahead. Gives the number looked at. */
   revive(): Promise<number>;
 }
 
@@ -50,18 +51,18 @@ export function createCleanupRequests({
   };
   /** Writes the request down unless an earlier one stands; true when it now is the earliest. */
   const want = async (pod: string, at: number): Promise<boolean> => (await client.zadd(key, 'LT', 'CH', at, pod)) > 0;
-  const add = (pod: string, at: number) =>
-    queue.add('clean', { pod }, { jobId: podJobId('clean', pod), delay: Math.max(0, at - Date.now()) });
+  const add = (pod: string, delay: number) => queue.add('clean', { pod }, { jobId: podJobId('clean', pod), delay });
+  const msUntil = async (at: number): Promise<number> => Math.max(0, at - (await redisNow(client)));
 
   /** The pod's job exists afterwards and, if it waits for its time, waits no longer than asked for. */
   const ensureJob = async (pod: string): Promise<void> => {
     let at = await wantedAt(pod);
     while (at !== undefined) {
-      const job = await add(pod, at);
+      const job = await add(pod, await msUntil(at));
       try {
-        await job.changeDelay(Math.max(0, at - Date.now()));
+        await job.changeDelay(await msUntil(at));
       } catch (error) {
-        // It waits for a worker already, runs (and will look here when it ends), is kept as failed, or has ended just now.
+        // If it runs, it will look here when it ends.
         if (isNoLongerDelayed(error)) return;
         throw error;
       }
@@ -74,37 +75,33 @@ export function createCleanupRequests({
 
   return {
     request: async (pod, dueInMs) => {
-      const at = Math.ceil(Date.now() + dueInMs);
+      const at = Math.ceil((await redisNow(client)) + dueInMs);
       if (await want(pod, at)) await ensureJob(pod);
       // An earlier request stands, and the job with it, if Redis lost nothing. A job that exists is left as it is.
-      else await add(pod, at);
+      else await add(pod, await msUntil(at));
     },
     started: async (pod) => {
       await client.zrem(key, pod);
     },
     failed: async (pod) => {
-      await want(pod, Date.now());
+      await want(pod, await redisNow(client));
     },
     again: async (pod, dueInMs) => {
-      const at = Math.ceil(Date.now() + dueInMs);
+      const at = Math.ceil((await redisNow(client)) + dueInMs);
       await want(pod, at);
-      return (await wantedAt(pod)) ?? at;
+      return msUntil((await wantedAt(pod)) ?? at);
     },
     ended: ensureJob,
     revive: async () => {
-      const now = Date.now();
+      const now = await redisNow(client);
       const pods = await client.zrangebyscore(key, '-inf', now, 'LIMIT', 0, REVIVE_LIMIT);
       for (const pod of pods) {
-        await add(pod, now);
+        await add(pod, 0);
+        await promoteIfStrayed(queue, client, podJobId('clean', pod));
         // Behind the others, so that pods whose job waits, or is kept as failed, do not stand in the way.
         await client.zadd(key, 'XX', 'GT', now + REVIVE_AGAIN_MS, pod);
       }
       return pods.length;
     },
   };
-}
-
-function isNoLongerDelayed(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return code === ErrorCode.JobNotInState || code === ErrorCode.JobNotExist;
 }

@@ -22,3 +22,8 @@ export class WorkerStoppingError extends Error {
 export class PayloadError extends Error {
   override readonly name = 'PayloadError';
 }
+
+/** The lock of a pod is another worker's. Do not commit; try again later. */
+export class CommitLockError extends Error {
+  override readonly name = 'CommitLockError';
+}

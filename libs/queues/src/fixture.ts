@@ -61,11 +61,11 @@ function recordingLogger(log: LogLine[], bound: Readonly<Record<string, unknown>
   };
 }
 
-/** Asks until the answer is not undefined or false. @throws Error after ten seconds */
+/** Asks until the answer is not undefined or false. @throws Error when that takes too long */
 export async function expectSoon<T>(
   what: string,
   ask: () => T | Promise<T>,
-  timeoutMs = 10_000,
+  timeoutMs = 150_000,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

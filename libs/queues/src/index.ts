@@ -7,9 +7,19 @@ export {
   type PayloadOf,
   type QueueName,
 } from './catalogue.ts';
+export { createCommitLocks, type CommitLock, type CommitLocks, type CommitLocksOptions } from './commit-locks.ts';
 export { connectRedis, type ConnectOptions, type QueueConnection, type RedisClient } from './connection.ts';
 export * from './errors.ts';
 export { createPodSchedule, type PodSchedule, type PodScheduleOptions } from './pod-schedule.ts';
 export type { Handler, Handlers, JobContext, RunAgain } from './processor.ts';
-export { createQueues, type CreateQueuesOptions, type JobState, type QueueCounts, type Queues } from './producers.ts';
+export {
+  createQueues,
+  type CreateQueuesOptions,
+  type JobState,
+  type QueueCounts,
+  type Queues,
+  type ReleasedJobs,
+} from './producers.ts';
+export type { FailedJob } from './release-failed.ts';
+export { createScanPosition, type ScanPosition, type ScanPositionOptions } from './scan-position.ts';
 export { startWorkers, type StartWorkersOptions, type Workers } from './workers.ts';

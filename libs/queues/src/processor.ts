@@ -96,7 +96,7 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
 
     async function runAgain(inMs: number): Promise<void> {
       if (cleanups && pod !== undefined) {
-        await job.moveToDelayed(await cleanups.again(pod, inMs), token);
+        await job.moveToDelayed(Date.now() + (await cleanups.again(pod, inMs)), token);
         // Only now can no request be swallowed any more by the job being active.
         await cleanups.ended(pod);
       } else {

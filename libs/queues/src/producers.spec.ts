@@ -1,7 +1,9 @@
 import { removeTestKeys, testQueuePrefix, testRedisUrl } from '@cordwood/testkit';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
+import { PermanentJobError } from './errors.ts';
 import { type Fixture, createFixture, expectSoon } from './fixture.ts';
+import { keptForMs } from './release-failed.ts';
 
 let fixture: Fixture;
 beforeEach(() => void (fixture = createFixture(testRedisUrl(), testQueuePrefix())));
@@ -25,6 +27,7 @@ test('compactions: one job per pod, many at once, bad names refused', async () =
     scan: { waiting: 0, active: 0, delayed: 0, failed: 0 },
     compaction: { waiting: 1_200, active: 0, delayed: 0, failed: 0 },
     cleanup: { waiting: 0, active: 0, delayed: 0, failed: 0 },
+    sweep: { waiting: 0, active: 0, delayed: 0, failed: 0 },
   });
   const job = await inspect('compaction').getJob('compact-job-7.a');
   expect(job).toMatchObject({
@@ -32,6 +35,18 @@ test('compactions: one job per pod, many at once, bad names refused', async () =
     data: { pod: 'job-7.a' },
     opts: { attempts: 6, removeOnComplete: true },
   });
+});
+
+test('compactions: a pod that has a job costs one command, and jobs of a queue that is paused count', async () => {
+  const queues = fixture.queues();
+  const pods = Array.from({ length: 1_200 }, (_, index) => `job-${index}`);
+  await inspect('compaction').pause();
+  await queues.enqueueCompactions(pods);
+  const sent = jest.spyOn(fixture.connection.producer, 'sendCommand');
+  await queues.enqueueCompactions(pods);
+  const names = sent.mock.calls.map(([command]) => command.name);
+  expect([names.length, new Set(names)]).toEqual([1_200, new Set(['exists'])]);
+  expect((await queues.counts()).compaction).toMatchObject({ waiting: 1_200 });
 });
 
 test('a cleanup waits no longer than asked for; a later request does not put it off', async () => {
@@ -56,6 +71,27 @@ test('a cleanup waits no longer than asked for; a later request does not put it 
   expect(await due()).toBe(5);
   expect((await queues.counts()).cleanup).toMatchObject({ delayed: 1, waiting: 0 });
   await expect(queues.enqueueCleanup('a:b', 0)).rejects.toThrow('pod name');
+});
+
+test('cleanups of many pods: one job each, now, bad names refused', async () => {
+  const queues = fixture.queues();
+  const pods = Array.from({ length: 120 }, (_, index) => `job-${index}.a`);
+  expect(await queues.enqueueCleanups([...pods, 'a/b'])).toEqual({ refused: ['a/b'] });
+  expect(await queues.enqueueCleanups(pods)).toEqual({ refused: [] });
+  expect((await queues.counts()).cleanup).toMatchObject({ waiting: 120, delayed: 0 });
+});
+
+test('scan and sweep have schedules of their own', async () => {
+  const queues = fixture.queues();
+  await queues.scheduleScan(60_000);
+  await queues.scheduleSweep(3_600_000);
+  const everyOf = async (queue: string) =>
+    (await inspect(queue).getJobSchedulers()).map(({ key, every }) => [key, every]);
+  expect([await everyOf('scan'), await everyOf('sweep')]).toEqual([[['scan', 60_000]], [['sweep', 3_600_000]]]);
+  const { scan, sweep } = await queues.counts();
+  // The first ones come at once.
+  expect([scan, sweep].map(({ waiting, delayed }) => waiting + delayed)).toEqual([1, 1]);
+  expect(await inspect('sweep').getGlobalConcurrency()).toBe(1);
 });
 
 test('the scan is scheduled once, however many replicas ask, at the latest interval', async () => {
@@ -116,7 +152,7 @@ test('a schedule that vanished from Redis is put back', async () => {
   await expectSoon('a scan', () => scans > 0);
   await removeTestKeys(fixture.prefix);
   const before = scans;
-  await expectSoon('scans go on', () => scans > before + 1, 20_000);
+  await expectSoon('scans go on', () => scans > before + 1);
   expect(fixture.log.some(({ message }) => message.includes('schedule was gone'))).toBe(true);
   expect(await inspect('scan').getGlobalConcurrency()).toBe(1);
 });
@@ -146,12 +182,76 @@ test('failed jobs are released after a while', async () => {
   broken = false;
   await queues.enqueueCompactions(['p']);
   expect((await queues.counts()).compaction).toMatchObject({ failed: 2, waiting: 0 });
-  expect(await queues.releaseFailed(3_600_000)).toEqual({ released: 0, removed: 0 });
+  expect(await queues.releaseFailed(3_600_000)).toEqual({ compactions: [], released: 0, removed: 0 });
+  const [[pod, failedAt] = []] = await queues.failedAmong(['other', 'p', 'Not_A_Pod']);
+  expect([pod, failedAt]).toEqual(['p', expect.any(Number)]);
+  expect(await queues.explainFailed(['p', 'other'], 3_600_000)).toEqual([
+    { pod: 'p', reason: 'broken', failedAt, releaseAt: Number(failedAt) + 3_600_000, failures: 1 },
+  ]);
 
-  expect(await queues.releaseFailed(0)).toEqual({ released: 2, removed: 1 });
+  expect(await queues.releaseFailed(0)).toEqual({ compactions: ['p'], released: 2, removed: 1 });
   await expectSoon('both done', () => compacted === 1 && cleaned === 1);
   await expectSoon('nothing left', async () => {
     const { compaction, cleanup } = await queues.counts();
     return compaction.failed + cleanup.failed + compaction.active + cleanup.active === 0;
   });
+});
+
+test('what fails every time is released less and less often', async () => {
+  const queues = fixture.queues();
+  let calls = 0;
+  fixture.workers({
+    compact: async () => {
+      calls++;
+      throw new PermanentJobError('poison');
+    },
+  });
+  await queues.enqueueCompactions(['p']);
+  const waits: number[] = [];
+  for (let failures = 1; failures <= 4; failures++) {
+    const failed = await expectSoon('kept as failed', async () => {
+      const [job] = await queues.explainFailed(['p'], 10);
+      return job?.failures === failures ? job : undefined;
+    });
+    waits.push(failed.releaseAt - failed.failedAt);
+    await expectSoon('released', async () => (await queues.releaseFailed(10)).released === 1);
+  }
+  expect(waits).toEqual([10, 20, 40, 80]);
+  await expectSoon('called once per release', () => calls === 5);
+  expect(keptForMs(10, 40)).toBe(3_600_000);
+  expect(keptForMs(7_200_000, 3)).toBe(7_200_000);
+});
+
+test('very many failing pods are not tried again with every scan either', async () => {
+  const queues = fixture.queues();
+  let calls = 0;
+  fixture.workers({
+    compact: async () => {
+      calls++;
+      throw new PermanentJobError('poison');
+    },
+  });
+  const pods = Array.from({ length: 1_300 }, (_, index) => `p-${index}`);
+  for (let scan = 0; scan < 3; scan++) {
+    await queues.enqueueCompactions(pods);
+    await expectSoon('at rest', async () => {
+      const { waiting, active, failed } = (await queues.counts()).compaction;
+      return waiting + active === 0 && failed === pods.length;
+    });
+  }
+  expect(calls).toBe(pods.length);
+  const failedAt = await queues.failedAmong([...pods, 'p']);
+  expect([...failedAt.keys()]).toEqual(pods);
+});
+
+test('what failed together is not released together', async () => {
+  const queues = fixture.queues();
+  fixture.workers({
+    compact: async () => {
+      throw new PermanentJobError('poison');
+    },
+  });
+  await queues.enqueueCompactions(Array.from({ length: 20 }, (_, index) => `p-${index}`));
+  await expectSoon('all failed', async () => (await queues.counts()).compaction.failed === 20);
+  expect(await queues.releaseFailed(0, 8)).toMatchObject({ released: 8, removed: 0 });
 });

@@ -16,10 +16,16 @@ export class RunningJobs {
   readonly #runs = new Set<Run>();
   readonly #followUps = new Set<Promise<void>>();
   readonly #lockDurationMs: number;
+  readonly #onRenewal: (queue: string, result: 'renewed' | 'lost') => void;
   #whenIdle: PromiseWithResolvers<void> | undefined;
 
-  constructor(lockDurationMs: number) {
+  /** `onRenewal`: called when a lock was prolonged, or found to be another's. */
+  constructor(
+    lockDurationMs: number,
+    onRenewal: (queue: string, result: 'renewed' | 'lost') => void = () => undefined,
+  ) {
     this.#lockDurationMs = lockDurationMs;
+    this.#onRenewal = onRenewal;
   }
 
   get size(): number {
@@ -78,8 +84,10 @@ export class RunningJobs {
     const renew = () => {
       // While Redis is away this waits, and tells us when it is back whether the lock has run out meanwhile.
       job.extendLock(token, this.#lockDurationMs).then((renewed) => {
+        if (stopped) return;
+        this.#onRenewal(job.queueName, renewed > 0 ? 'renewed' : 'lost');
         if (renewed > 0) renewLater();
-        else if (!stopped) loseLock(run);
+        else loseLock(run);
       }, renewLater);
     };
     renewLater();

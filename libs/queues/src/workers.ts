@@ -11,7 +11,7 @@ export interface StartWorkersOptions {
   readonly connection: QueueConnection;
   /** `QUEUE_PREFIX`. */
   readonly prefix: string;
-  /** Jobs at a time, per queue; the scan is always alone. */
+  /** Jobs at a time, per queue; scan and sweep are always alone. */
   readonly concurrency: number;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -45,8 +45,13 @@ const MAX_STALLED_COUNT = 5;
 
 /** Starts one BullMQ worker for each queue that the handlers' jobs belong to. */
 export function startWorkers(options: StartWorkersOptions): Workers {
-  const { connection, prefix, logger, handlers, lockDurationMs = 30_000, stalledIntervalMs = 30_000 } = options;
-  const running = new RunningJobs(lockDurationMs);
+  const { connection, prefix, logger, handlers, lockDurationMs = 30_000, stalledIntervalMs = 10_000 } = options;
+  const renewals = options.metrics.counter({
+    name: 'cordwood_job_lock_renewals_total',
+    help: 'Locks of running jobs prolonged, or found to be lost to another worker.',
+    labels: ['queue', 'result'],
+  });
+  const running = new RunningJobs(lockDurationMs, (queue, result) => renewals.inc({ queue, result }));
   const cleanup = handlers.clean ? openCleanup(options) : undefined;
   const timers: NodeJS.Timeout[] = [];
   if (cleanup) timers.push(reviveCleanups(cleanup.requests, logger, stalledIntervalMs));
@@ -61,7 +66,7 @@ export function startWorkers(options: StartWorkersOptions): Workers {
     const worker = new Worker(queue, process, {
       connection: connection.worker,
       prefix,
-      concurrency: queue === 'scan' ? 1 : options.concurrency,
+      concurrency: isAlone(queue) ? 1 : options.concurrency,
       lockDuration: lockDurationMs,
       stalledInterval: stalledIntervalMs,
       maxStalledCount: MAX_STALLED_COUNT,
@@ -129,6 +134,8 @@ export function startWorkers(options: StartWorkersOptions): Workers {
     close: (timeoutMs) => (closing ??= close(timeoutMs)),
   };
 }
+
+const isAlone = (queue: QueueName): boolean => queue === 'scan' || queue === 'sweep';
 
 function queuesOf(handlers: Handlers): QueueName[] {
   const jobs = Object.keys(handlers) as JobName[];

@@ -118,6 +118,57 @@ export function positiveInteger(bounds: Pick<Bounds, 'max'> = {}) {
   return bounded('a whole number', parseInteger, { min: '1', ...bounds });
 }
 
+/** A whole number, 1 or more, or `off` (undefined). */
+export function limit() {
+  return text<{ readonly max: number | undefined }>('a whole number, at least 1, or off', (input) => {
+    if (input === 'off') return { max: undefined };
+    const max = parseInteger(input);
+    return max !== undefined && max >= 1 ? { max } : undefined;
+  });
+}
+
+/** A whole number, 0 or more. */
+export function wholeNumber(bounds: Pick<Bounds, 'max'> = {}) {
+  return bounded('a whole number', parseInteger, bounds);
+}
+
+/** One of these words. */
+export function choice<const Word extends string>(...words: readonly Word[]) {
+  const allowed = `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`;
+  return text(allowed, (input) => words.find((word) => word === input));
+}
+
+/** Any text but none. */
+export function words(what: string) {
+  return text(what, (input) => (input === '' ? undefined : input));
+}
+
+/** An address to listen on: of a network interface, or the name `localhost`. */
+export function listenAddress() {
+  return text('an IP address such as 0.0.0.0, 127.0.0.1 or ::, or localhost', (input) =>
+    isIP(input) !== 0 || input === 'localhost' ? input : undefined,
+  );
+}
+
+/** The URL of a service, `http:` or `https:`, without login, query and fragment. A slash at its end is kept. */
+export function httpUrl() {
+  return text('a URL such as https://login.example.com/realms/main', (input) => {
+    const url = URL.parse(input);
+    const isPlain = url !== null && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+    return isPlain && /^https?:$/.test(url.protocol) ? input : undefined;
+  });
+}
+
+/** Origins of web pages, separated by commas: `https://a.example,http://localhost:3000`; `*` alone stands for all of them. */
+export function origins() {
+  const allowed = '* or origins such as https://jobs.example.com, several separated by commas,';
+  return text<'*' | readonly string[]>(allowed, (input) => {
+    if (input === '*') return '*';
+    const list = input.split(',').map((each) => each.trim());
+    return list.every((each) => URL.parse(each)?.origin === each) ? list : undefined;
+  });
+}
+
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -155,6 +206,54 @@ export function namespaceName() {
   return text('a Kubernetes namespace (lower case letters, digits, "-", at most 63)', (input) =>
     /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(input) ? input : undefined,
   );
+}
+
+/** How long logs are kept, in ms; undefined: for ever. */
+export interface Retention {
+  readonly keepMs: number | undefined;
+}
+
+function parseRetention(input: string): Retention | undefined {
+  if (input === 'off') return { keepMs: undefined };
+  const keepMs = parseDuration(input);
+  return keepMs === undefined || keepMs < 1_000 ? undefined : { keepMs };
+}
+
+/** How long logs are kept: a duration, or `off`. */
+export function retention() {
+  return text('off, or a duration such as 12h or 30d, at least 1s,', parseRetention);
+}
+
+/** How long the logs of namespaces are kept that fit the pattern: `*` stands for any characters. */
+export interface NamespaceRetention extends Retention {
+  readonly pattern: string;
+}
+
+/** Rules for namespaces, in their order: `dev-*=7d,prod=off`. */
+export function retentionByNamespace() {
+  const allowed =
+    'namespace=duration or namespace=off, several separated by commas (dev-*=7d,prod=off; * stands for any characters)';
+  return z.string(`${allowed} is allowed`).transform((input, context): readonly NamespaceRetention[] => {
+    const rules: NamespaceRetention[] = [];
+    for (const entry of input.split(',').map((each) => each.trim())) {
+      const [, pattern = '', period = ''] = /^([a-z0-9*-]+)\s*=\s*(.*)$/.exec(entry) ?? [];
+      const parsed = parseRetention(period);
+      const message =
+        pattern === ''
+          ? `${JSON.stringify(entry)} is no rule: ${allowed} is allowed`
+          : parsed === undefined
+            ? `${JSON.stringify(period)} for ${pattern} is no time to keep logs: off, or a duration such as 12h or 30d, at least 1s, is allowed`
+            : rules.some((rule) => rule.pattern === pattern)
+              ? `${pattern} stands there twice, and the first one would count: one rule for each pattern is allowed`
+              : undefined;
+      if (message !== undefined || parsed === undefined) {
+        context.issues.push({ code: 'custom', message: message ?? allowed, input });
+        return z.NEVER;
+      }
+      rules.push({ pattern, ...parsed });
+    }
+    return rules;
+  });
 }
 
 /** The start of every key in Redis. A `{hash tag}` keeps all of them in one slot of a Cluster. */

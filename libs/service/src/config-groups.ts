@@ -12,6 +12,8 @@ import {
   positiveInteger,
   queuePrefix,
   redisUrl,
+  retention,
+  retentionByNamespace,
   variable,
 } from './config-blocks.ts';
 import type { Rule } from './config.ts';
@@ -106,11 +108,32 @@ export const compactionVariables = {
   ),
 };
 
+/** What is deleted because of its age, and how often that is looked for. */
+export const retentionVariables = {
+  RETENTION: variable(retention().prefault('off'), {
+    description: 'How long after its last record the log of a container instance is deleted; off: never.',
+    default: 'off',
+  }),
+  RETENTION_BY_NAMESPACE: variable(retentionByNamespace().optional(), {
+    description: 'The same for namespaces, the first that fits counts, else RETENTION: dev-*=7d,prod=off.',
+  }),
+  TOMBSTONE_AGE: variable(duration({ min: '1s' }).prefault('7d'), {
+    description: 'How long a deleted log is remembered, so that its last files do not bring a part of it back.',
+    default: '7d',
+  }),
+  SWEEP_INTERVAL: variable(duration({ min: '1s' }).prefault('1d'), {
+    description:
+      'How often all pod metadata is looked through for logs to delete, and for leftovers that no queue knows of.',
+    default: '1d',
+  }),
+};
+
 type Values<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
 export type ProcessConfig = Values<typeof processVariables>;
 export type ServerConfig = Values<typeof serverVariables>;
 export type StorageConfig = Values<typeof storageVariables>;
 export type QueueConfig = Values<typeof queueVariables>;
+export type RetentionConfig = Values<typeof retentionVariables>;
 export type CompactionConfig = Values<typeof compactionVariables>;
 
 /** For apps that delete: a merge in flight must have had time to list its files before they count as orphans. */

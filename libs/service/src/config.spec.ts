@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import {
   boolean,
   byteSize,
@@ -15,6 +15,8 @@ import {
   positiveInteger,
   processVariables,
   queueVariables,
+  retentionByNamespace,
+  retentionVariables,
   serverVariables,
   storageVariables,
   variable,
@@ -117,6 +119,42 @@ test('rules between variables', () => {
   );
 });
 
+describe('retention', () => {
+  const schema = defineConfig(retentionVariables);
+
+  test('is off unless asked for', () => {
+    expect(loadConfig(schema, {})).toEqual({
+      RETENTION: { keepMs: undefined },
+      TOMBSTONE_AGE: 7 * 86_400_000,
+      SWEEP_INTERVAL: 86_400_000,
+    });
+  });
+
+  test('for all, and by namespace in the order given', () => {
+    expect(loadConfig(schema, { RETENTION: '30d', RETENTION_BY_NAMESPACE: 'dev-*=7d, prod=off' })).toMatchObject({
+      RETENTION: { keepMs: 30 * 86_400_000 },
+      RETENTION_BY_NAMESPACE: [
+        { pattern: 'dev-*', keepMs: 7 * 86_400_000 },
+        { pattern: 'prod', keepMs: undefined },
+      ],
+    });
+  });
+
+  test.each([
+    [{ RETENTION: '30' }, 'RETENTION holds "30": off, or a duration such as 12h or 30d, at least 1s, is allowed'],
+    [{ RETENTION: '10ms' }, 'RETENTION holds "10ms": off, or a duration such as 12h or 30d, at least 1s, is allowed'],
+    [
+      { RETENTION_BY_NAMESPACE: 'a=1d,dev-?=7d' },
+      '"dev-?=7d" is no rule: namespace=duration or namespace=off, several separated by commas',
+    ],
+    [{ RETENTION_BY_NAMESPACE: 'a=1d,dev=7' }, '"7" for dev is no time to keep logs: off, or a duration such as'],
+    [{ RETENTION_BY_NAMESPACE: 'a=1d,b=1d,a=2d' }, 'a stands there twice'],
+    [{ SWEEP_INTERVAL: '1ms', TOMBSTONE_AGE: '0s' }, '2 variables are wrong'],
+  ])('%j is refused, and it is said what is wrong', (env, message) => {
+    expect(problemsOf(schema, env).message).toContain(message);
+  });
+});
+
 test('secrets are not shown', () => {
   const message = problemsOf(all, { REDIS_URL: 'redis://user:pa:ss@word@host:x' }).message;
   expect(message).toContain('holds "redis://user:***@host:x"');
@@ -142,6 +180,11 @@ test.each([
     ['', '10MB', '10 MiB', '-1', '0.3', '1TiB', '99999999999GiB'],
   ],
   [boolean(), ['true', 'FALSE', '1', '0', 'yes', 'off'], ['', '2', 'y', 'toString']],
+  [
+    retentionByNamespace(),
+    ['a=1d', 'dev-*=7d,prod=off', ' * = 30d , x=1s'],
+    ['', 'a', 'a=', '=1d', 'a=1d,', 'A=1d', 'a=1d,a=off'],
+  ],
   [port(), ['0', '65535'], ['', '65536', '-1', '80a', '1.5']],
   [positiveInteger(), ['1', '64'], ['0', '-1', '1.5', '', '1e3']],
 ])('block %#', (schema, good, bad) => {

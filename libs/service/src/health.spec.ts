@@ -51,6 +51,21 @@ test('results stand for a moment, also while they are being found out', async ()
   expect(calls).toBe(2);
 });
 
+test('details stand in the answer, whether the check passes or not, as they are now', async () => {
+  const told: { details?: { mode: string } } = {};
+  let works = true;
+  const health = createHealth({ cacheMs: 0 });
+  const check = () => {
+    if (!works) throw new Error('away');
+  };
+  health.addReadiness('store', check, { details: () => told.details });
+  expect((await health.readiness()).body.checks['store']).toEqual({ ok: true, durationMs: expect.any(Number) });
+  const details = (told.details = { mode: 'guarded' });
+  expect((await health.readiness()).body.checks['store']).toMatchObject({ ok: true, details });
+  works = false;
+  expect((await health.readiness()).body.checks['store']).toMatchObject({ ok: false, error: 'away', details });
+});
+
 test('stopping: not ready, alive', async () => {
   const health = createHealth();
   health.stopping();

@@ -3,10 +3,14 @@ import { toError } from './logger.ts';
 /** Resolves when the thing works, rejects when it does not. The signal aborts at the check's timeout. */
 export type HealthCheck = (signal: AbortSignal) => void | Promise<void>;
 
+/** What a check has to tell besides whether it passes. */
+export type CheckDetails = Readonly<Record<string, string | number | boolean>>;
+
 export interface CheckResult {
   readonly ok: boolean;
   readonly durationMs: number;
   readonly error?: string;
+  readonly details?: CheckDetails;
 }
 
 /** An answer to a probe, free of any framework. */
@@ -21,6 +25,8 @@ export interface HealthReport {
 export interface CheckOptions {
   /** In ms; a check that takes longer has failed. Below Kubernetes' own probe timeout. */
   readonly timeoutMs?: number;
+  /** Stands in the answer whether the check passes or not. Undefined: nothing to tell (yet). */
+  readonly details?: () => CheckDetails | undefined;
 }
 
 /** Whether a process works. Readiness: may it get work. Liveness: must it be restarted. */
@@ -45,6 +51,7 @@ export interface HealthOptions {
 interface Check {
   readonly check: HealthCheck;
   readonly timeoutMs: number;
+  readonly details: (() => CheckDetails | undefined) | undefined;
   last?: { readonly at: number; readonly result: Promise<CheckResult> };
 }
 
@@ -55,9 +62,9 @@ export function createHealth({ cacheMs = 1_000, now = () => performance.now() }:
 
   const adder =
     (checks: Map<string, Check>) =>
-    (name: string, check: HealthCheck, { timeoutMs = 2_000 }: CheckOptions = {}) => {
+    (name: string, check: HealthCheck, { timeoutMs = 2_000, details }: CheckOptions = {}) => {
       if (checks.has(name)) throw new Error(`There is already a health check named ${name}`);
-      checks.set(name, { check, timeoutMs });
+      checks.set(name, { check, timeoutMs, details });
     };
 
   const resultOf = (check: Check): Promise<CheckResult> => {
@@ -67,8 +74,14 @@ export function createHealth({ cacheMs = 1_000, now = () => performance.now() }:
     return result;
   };
 
+  const entryOf = async (name: string, check: Check): Promise<[string, CheckResult]> => {
+    const result = await resultOf(check);
+    const details = check.details?.();
+    return [name, details === undefined ? result : { ...result, details }];
+  };
+
   const report = async (checks: Map<string, Check>, stops: boolean): Promise<HealthReport> => {
-    const entries = [...checks].map(async ([name, check]) => [name, await resultOf(check)] as const);
+    const entries = Array.from(checks, ([name, check]) => entryOf(name, check));
     const results = Object.fromEntries(await Promise.all(entries));
     const ok = Object.values(results).every((result) => result.ok);
     const status = stops ? 'stopping' : ok ? 'ok' : 'unavailable';

@@ -5,6 +5,7 @@ export * from './health.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './ops-server.ts';
+export * from './output.ts';
 export * from './redis-url.ts';
 export * from './retry.ts';
 export * from './run.ts';

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from '@jest/globals';
 import { type Logger, type LoggerOptions, createLogger } from './logger.ts';
@@ -81,4 +81,21 @@ test('a field never hides the message, and nothing is unwritable', async () => {
   });
   expect(second).toMatchObject({ circle: { twice: [1], self: '[circular]' }, x: { a: 1 }, y: { a: 1 } });
   expect(third).toMatchObject({ message: 'throws', app: 'test', unwritable: 'Error: unwilling' });
+});
+
+test('a stream that fails is told, and is spared all further lines', async () => {
+  const gone = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+  let written = 0;
+  // As process.stdout does: every write fails again.
+  const stream = new Writable({
+    autoDestroy: false,
+    write: (_chunk, _encoding, done) => done((written++, gone)),
+  });
+  const logger = createLogger({ app: 'test', stream });
+  logger.info('first');
+  expect(await logger.lost).toBe(gone);
+  logger.info('second');
+  logger.child({ pod: 'p' }).error('third');
+  await logger.close();
+  expect(written).toBe(1);
 });

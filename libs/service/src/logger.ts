@@ -14,8 +14,14 @@ export interface Logger {
   child(fields: Fields): Logger;
 }
 
-/** The logger of a process; `close` resolves when every line is with the stream. */
+/** The logger of a process. */
 export interface RootLogger extends Logger {
+  /**
+   * Resolves when the stream has refused a line, with its error: nobody reads it any more, or its disk is full. What is logged after
+   * that is dropped, since every line would fail again. Never resolves otherwise, and never rejects.
+   */
+  readonly lost: Promise<Error>;
+  /** Resolves when every line is with the stream. */
   close(): Promise<void>;
 }
 
@@ -38,12 +44,18 @@ export function createLogger({ app, level = 'info', fields = {}, stream = proces
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
     transports: [new winston.transports.Stream({ stream, eol: '\n' })],
   });
+  const { promise: lost, resolve: lose } = Promise.withResolvers<Error>();
+  // Somebody has to listen: the error would be an uncaught exception, which is logged, which fails …
+  stream.on('error', (error: Error) => {
+    root.silent = true;
+    lose(error);
+  });
   const close = () =>
     new Promise<void>((resolve) => {
       root.once('finish', resolve);
       root.end();
     });
-  return { ...wrap(root, fields), close };
+  return { ...wrap(root, fields), lost, close };
 }
 
 function wrap(root: winston.Logger, bound: Fields): Logger {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type RequestListener, type Server, createServer } from 'node:http';
+import { createServer as createNetServer, type Server as NetServer } from 'node:net';
 import express, { type Router } from 'express';
 import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
@@ -47,22 +48,32 @@ export interface RunningServer {
 
 export interface ListenOptions {
   readonly port: number;
-  /** Address to listen on; all of them by default. */
-  readonly host?: string;
+  /** Address to listen on; all of them by default. Of several, those that this machine has not (IPv6, say), but not the first, are left out. */
+  readonly host?: string | readonly string[];
+  /** Of a request's line and headers together, in bytes; Node's own limit by default. */
+  readonly maxHeaderSize?: number;
 }
 
 /** Serves an Express app or any other handler. @throws Error when the port cannot be had */
-export async function startServer(handler: RequestListener, { port, host }: ListenOptions): Promise<RunningServer> {
-  const server = createServer(handler);
+export async function startServer(
+  handler: RequestListener,
+  { port, host, maxHeaderSize }: ListenOptions,
+): Promise<RunningServer> {
+  const server = createServer({ ...(maxHeaderSize !== undefined && { maxHeaderSize }) }, handler);
   const closeUnused = trackUnusedConnections(server);
-  server.listen({ port, ...(host === undefined ? {} : { host }) });
+  const [first, ...others] = typeof host === 'string' ? [host] : (host ?? []);
+  server.listen({ port, ...(first === undefined ? {} : { host: first }) });
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server listens on no TCP port');
+  const listeners = await Promise.all(others.map((each) => listenToo(server, each, address.port)));
 
   let closing: Promise<void> | undefined;
   const close = async (timeoutMs: number) => {
-    const closed = once(server, 'close');
+    const closed = Promise.all([
+      once(server, 'close'),
+      ...listeners.map((listener) => listener && once(listener.close(), 'close')),
+    ]);
     // Idle keep-alive connections are closed by this, those at work when their answer is out.
     server.close();
     closeUnused();
@@ -71,6 +82,23 @@ export async function startServer(handler: RequestListener, { port, host }: List
     clearTimeout(cut);
   };
   return { port: address.port, server, close: (timeoutMs = 5_000) => (closing ??= close(timeoutMs)) };
+}
+
+/** Lets the server take connections on another address too; undefined when this machine has not got it. */
+async function listenToo(server: Server, host: string, port: number): Promise<NetServer | undefined> {
+  const listener = createNetServer(
+    { allowHalfOpen: true, noDelay: true },
+    (socket) => void server.emit('connection', socket),
+  );
+  try {
+    listener.listen({ host, port });
+    await once(listener, 'listening');
+    return listener;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
+    return undefined;
+  }
 }
 
 /** The server of {@link opsRouter} on a port of its own. @throws Error when the port cannot be had */

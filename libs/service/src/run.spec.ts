@@ -1,21 +1,22 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from '@jest/globals';
 
-type App = ChildProcessByStdio<null, Readable, Readable>;
 type Line = Record<string, unknown>;
-const running = new Set<App>();
+const FIXTURE = join(import.meta.dirname, '../fixtures/app.ts');
+const running = new Set<ChildProcess>();
 afterEach(() => {
   for (const app of running) app.kill('SIGKILL');
 });
 
 /** Starts the fixture as a process of its own: signals and exit codes are what is tested. */
 function startFixture(mode: string, env: NodeJS.ProcessEnv = {}) {
-  const app = spawn(process.execPath, [join(import.meta.dirname, '../fixtures/app.ts')], {
+  const app = spawn(process.execPath, [FIXTURE], {
     env: { METRICS_PORT: '0', FIXTURE: mode, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -25,17 +26,20 @@ function startFixture(mode: string, env: NodeJS.ProcessEnv = {}) {
     return code as number | null;
   });
   const lines: Line[] = [];
-  const waiting: { message: string; resolve: (line: Line) => void }[] = [];
+  const heard = new EventEmitter();
   createInterface(app.stdout).on('line', (text) => {
-    const line = JSON.parse(text) as Line;
-    lines.push(line);
-    for (const { message, resolve } of waiting) if (line['message'] === message) resolve(line);
+    lines.push(JSON.parse(text) as Line);
+    heard.emit('line');
   });
-  const untilLine = (message: string) => {
-    const seen = lines.find((line) => line['message'] === message);
-    return seen ? Promise.resolve(seen) : new Promise<Line>((resolve) => waiting.push({ message, resolve }));
+  /** The line with this message that is the `times`-th of its kind. */
+  const untilLine = async (message: string, times = 1): Promise<Line> => {
+    for (;;) {
+      const seen = lines.filter((line) => line['message'] === message)[times - 1];
+      if (seen !== undefined) return seen;
+      await once(heard, 'line');
+    }
   };
-  return { app, exit, lines, untilLine, stderr: text(app.stderr) };
+  return { app, exit, lines, untilLine, stderr: text(app.stderr).catch(String) };
 }
 
 function readiness(ready: Line): Promise<Response> {
@@ -102,3 +106,56 @@ test.each([
   expect(await untilLine(message)).toMatchObject({ level: 'error', error: { message: reason } });
   expect(await exit).toBe(1);
 });
+
+test('nobody reads its log any more: stops in order, with 1', async () => {
+  const { app, exit, untilLine, stderr } = startFixture('speaks');
+  await untilLine('ready');
+  await close(app.stdout);
+  app.kill('SIGUSR2');
+  expect(await exit).toBe(1);
+  expect(await stderr).toBe('spoken\nfinished in order\n');
+});
+
+test('nobody reads its log nor its standard error: ends, with 1', async () => {
+  const { app, exit, untilLine } = startFixture('speaks');
+  await untilLine('ready');
+  await Promise.all([close(app.stdout), close(app.stderr)]);
+  app.kill('SIGUSR2');
+  expect(await exit).toBe(1);
+});
+
+test('nobody reads its standard error any more: told once, and works on', async () => {
+  const { app, exit, untilLine, lines } = startFixture('speaks');
+  const ready = await untilLine('ready');
+  await close(app.stderr);
+  for (const times of [1, 2]) {
+    app.kill('SIGUSR2');
+    await untilLine('spoken', times);
+  }
+  expect((await readiness(ready)).status).toBe(200);
+  app.kill('SIGTERM');
+  expect(await exit).toBe(0);
+  expect(lines.filter((line) => line['message'] === 'standard error is lost')).toEqual([
+    expect.objectContaining({ level: 'warn', error: expect.objectContaining({ code: 'EPIPE' }) }),
+  ]);
+});
+
+test('its log is on a full disk: stops, with 1', async () => {
+  const full = openSync('/dev/full', 'w');
+  const app = spawn(process.execPath, [FIXTURE], {
+    env: { METRICS_PORT: '0', FIXTURE: 'speaks' },
+    stdio: ['ignore', full, 'pipe'],
+  });
+  closeSync(full);
+  running.add(app);
+  const [[code], told] = await Promise.all([once(app, 'exit'), text(app.stderr!)]);
+  expect(code).toBe(1);
+  expect(told).toBe('finished in order\n');
+});
+
+/** Until the descriptor is closed, the child would not notice. */
+async function close(stream: Readable): Promise<void> {
+  const closed = once(stream, 'close');
+  stream.destroy();
+  await closed;
+}

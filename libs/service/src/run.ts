@@ -120,8 +120,8 @@ async function start<Config>({ name, config, shell, logger, shutdown, compose }:
   logger.info('ready', { version, pid: process.pid, ports, durationMs: Math.round(performance.now() - startedAt) });
 }
 
-/** Ends the process on signals and on errors that nobody caught. */
-function untilEnded({ logger, shutdown }: { logger: Logger; shutdown: Shutdown }) {
+/** Ends the process on signals, on errors that nobody caught, and when its log is lost. */
+function untilEnded({ logger, shutdown }: { logger: RootLogger; shutdown: Shutdown }) {
   const { promise: exitCode, resolve } = Promise.withResolvers<number>();
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
@@ -134,14 +134,29 @@ function untilEnded({ logger, shutdown }: { logger: Logger; shutdown: Shutdown }
     logger.error(kind, { error: toError(thrown) });
     resolve(1);
   };
+  // Where a supervisor owns the pipe (Kubernetes, Docker, systemd), its reader outlives us; a reader that has gone is `… | head`, or a parent
+  // that died, and who started that wants it to end. Were it something worse, then to work on unseen helps nobody, while a
+  // restart brings a new pipe. In order, because the work is in a known state; not 0, because nobody asked for it.
+  void logger.lost.then(async () => {
+    await shutdown.run('the log is lost');
+    resolve(1);
+  });
+  // Only complaints of Node itself go there: the log tells that they are lost, and the work goes on.
+  let isLost = false;
+  const onStderrError = (error: Error) => {
+    if (!isLost) logger.warn('standard error is lost', { error });
+    isLost = true;
+  };
   const onException = onCrash('uncaught exception');
   const onRejection = onCrash('unhandled rejection');
 
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.on('uncaughtException', onException).on('unhandledRejection', onRejection);
+  process.stderr.on('error', onStderrError);
   const forget = () => {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     process.off('uncaughtException', onException).off('unhandledRejection', onRejection);
+    process.stderr.off('error', onStderrError);
   };
   return { exitCode, forget };
 }

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
@@ -11,7 +11,15 @@ export function trackUnusedConnections(server: Server): () => void {
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
   });
-  server.on('request', (request) => unused.delete(request.socket));
+  const used = ({ socket }: IncomingMessage): void => void unused.delete(socket);
+  server.on('request', used);
+  // With a listener of ours alone, Node would take requests for upgrades that nobody answers.
+  const onNewListener = (event: string | symbol): void => {
+    if (event !== 'upgrade') return;
+    server.off('newListener', onNewListener);
+    server.on('upgrade', used);
+  };
+  server.on('newListener', onNewListener);
   return () => {
     for (const socket of unused) socket.destroy();
   };
