@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { ConditionHandling } from './s3-server/condition-handling.ts';
 import { S3Server } from './s3-server/server.ts';
 
 export interface EmbeddedS3Options {
@@ -9,6 +10,8 @@ export interface EmbeddedS3Options {
   readonly dataDir?: string;
   /** Made at the start unless they are there; the first is `LOGS_BUCKET` of `env`. Default: `logs`. */
   readonly buckets?: readonly string[];
+  /** How it treats conditions on requests, for tests of stores that are not as they should be. Default: `honoured`. */
+  readonly conditions?: ConditionHandling;
 }
 
 export interface EmbeddedS3 {
@@ -27,10 +30,10 @@ export interface EmbeddedS3 {
 
 const ACCESS_KEY_ID = 'cordwood';
 
-/** An S3 server in this process, on 127.0.0.1 only: conditional writes and deletes as on AWS. It keeps no secrets: signatures are not checked. */
+/** An S3 server in this process, on 127.0.0.1 only: conditional writes and deletes as on AWS unless asked otherwise. It keeps no secrets: signatures are not checked. */
 export async function startEmbeddedS3(options: EmbeddedS3Options = {}): Promise<EmbeddedS3> {
-  const { port = 0, dataDir, buckets = ['logs'] } = options;
-  const server = new S3Server({ dataDir, accessKeyId: ACCESS_KEY_ID });
+  const { port = 0, dataDir, buckets = ['logs'], conditions } = options;
+  const server = new S3Server({ dataDir, accessKeyId: ACCESS_KEY_ID, conditions });
   for (const bucket of buckets) server.createBucket(bucket);
   server.http.listen(port, '127.0.0.1');
   await once(server.http, 'listening');

@@ -22,6 +22,12 @@ export type Fault =
   | { readonly resetAfter: number; readonly orderly?: boolean }
   /** After so many bytes of the answer's body nothing more comes, and the connection stays open. */
   | { readonly stallAfter: number }
+  /** The server gets the head and so many bytes of the request's body, then both connections are reset. */
+  | { readonly cutUploadAfter: number }
+  /** Never answered, and the server never sees it; the connection stays open. */
+  | { readonly hang: true }
+  /** The answer's body is passed on at so many bytes per second. */
+  | { readonly bytesPerSecond: number }
   /** Passed on only after so many ms. */
   | { readonly delay: number }
   /** Whatever the test wants to happen meanwhile; then passed on. */
@@ -44,6 +50,15 @@ export interface FaultRule {
   readonly fault: Fault;
 }
 
+export interface FaultProxyOptions {
+  /** Asked about each request that no rule strikes. */
+  readonly decide?: (request: ProxiedRequest) => Fault | undefined;
+  /** Hears what the server answered, whether or not the client gets to see it. */
+  readonly onAnswer?: (request: ProxiedRequest, status: number) => void;
+  /** Whether `requests` is kept; default true. */
+  readonly record?: boolean;
+}
+
 export interface FaultProxy {
   readonly endpoint: string;
   /** All requests so far, in order of arrival. */
@@ -60,7 +75,8 @@ interface ActiveRule {
 }
 
 /** An HTTP proxy on 127.0.0.1 in front of one server, which lets requests fail as told. The Host header passes unchanged, so signatures stay valid. */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+export async function startFaultProxy(target: string, options: FaultProxyOptions = {}): Promise<FaultProxy> {
+  const { decide, onAnswer, record = true } = options;
   const upstream = new URL(target);
   const agent = new Agent({ keepAlive: true });
   const requests: ProxiedRequest[] = [];
@@ -73,14 +89,15 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       active.seen++;
       if (active.seen > skip) return fault;
     }
-    return undefined;
+    return decide?.(request);
   };
 
   const server = createServer((incoming, outgoing) => {
     const request = { method: incoming.method ?? 'GET', url: incoming.url ?? '/', headers: incoming.headers };
-    requests.push(request);
+    if (record) requests.push(request);
     const fault = strike(request) ?? {};
-    serve(incoming, outgoing, fault, { upstream, agent }).catch(() => outgoing.destroy());
+    const hear = (status: number) => onAnswer?.(request, status);
+    serve(incoming, outgoing, fault, { upstream, agent, hear }).catch(() => outgoing.destroy());
   });
   // Bodies that a fault leaves unread, and stalls, must not be cut short by Node's own limits.
   server.requestTimeout = 0;
@@ -114,8 +131,9 @@ async function serve(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   fault: Partial<UnionToIntersection<Fault>>,
-  server: { upstream: URL; agent: Agent },
+  server: Upstream,
 ): Promise<void> {
+  if (fault.hang === true) return;
   if (fault.refuse === true) {
     reset(outgoing);
     return;
@@ -130,8 +148,14 @@ async function serve(
   }
   if (fault.delay !== undefined) await delay(fault.delay);
   await fault.before?.();
+  if (fault.cutUploadAfter !== undefined) {
+    await forwardCut(incoming, server, fault.cutUploadAfter);
+    reset(outgoing);
+    return;
+  }
 
   const answer = await forward(incoming, outgoing, server);
+  server.hear(answer.statusCode ?? 0);
   if (fault.dropAnswer === true) {
     await answer.resume().toArray();
     reset(outgoing);
@@ -143,9 +167,10 @@ async function serve(
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     const part = chunk.subarray(0, limit - passed);
     passed += part.length;
-    if (!outgoing.write(part)) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')]);
+    if (!outgoing.write(part)) await drained(outgoing);
     if (outgoing.destroyed) return;
     if (passed >= limit) break;
+    if (fault.bytesPerSecond !== undefined) await delay((part.length / fault.bytesPerSecond) * 1000);
   }
   if (fault.stallAfter !== undefined) return;
   if (fault.resetAfter === undefined) {
@@ -158,11 +183,43 @@ async function serve(
   else reset(outgoing);
 }
 
+/** Waits until the client has taken what was written, or has left. */
+async function drained(outgoing: ServerResponse): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(outgoing, 'drain', { signal }), once(outgoing, 'close', { signal })]);
+  over.abort();
+}
+
+interface Upstream {
+  readonly upstream: URL;
+  readonly agent: Agent;
+  readonly hear: (status: number) => void;
+}
+
+/** Sends a part of the request on a connection of its own, and resets that. */
+async function forwardCut(incoming: IncomingMessage, { upstream }: Upstream, bytes: number): Promise<void> {
+  const { hostname, port } = upstream;
+  const { method, url, rawHeaders } = incoming;
+  const request = httpRequest({ hostname, port, method, path: url, headers: rawHeaders as never, agent: false });
+  request.on('error', () => undefined);
+  let left = bytes;
+  request.flushHeaders();
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    request.write(chunk.subarray(0, left));
+    left -= chunk.length;
+    if (left <= 0) break;
+  }
+  // What is written must be on its way before the reset overtakes it.
+  await delay(20);
+  request.destroy();
+}
+
 /** Sends the request on, and gives the server's answer. */
 async function forward(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { upstream, agent }: { upstream: URL; agent: Agent },
+  { upstream, agent }: Upstream,
 ): Promise<IncomingMessage> {
   const { hostname, port } = upstream;
   const { method, url, rawHeaders } = incoming;

@@ -1,3 +1,4 @@
+export { findChromium, startBrowser, type TestBrowser } from './browser.ts';
 export { type EmbeddedS3, type EmbeddedS3Options, startEmbeddedS3 } from './embedded-s3.ts';
 export {
   FLUENT_BIT_SCENARIOS,
@@ -13,7 +14,14 @@ export {
   type ReferenceObject,
   type ReferenceRead,
 } from './fixtures.ts';
-export { type Fault, type FaultProxy, type FaultRule, type ProxiedRequest, startFaultProxy } from './fault-proxy.ts';
+export {
+  type Fault,
+  type FaultProxy,
+  type FaultProxyOptions,
+  type FaultRule,
+  type ProxiedRequest,
+  startFaultProxy,
+} from './fault-proxy.ts';
 export {
   type PrivateRedis,
   type PrivateRedisOptions,
@@ -22,6 +30,8 @@ export {
   testQueuePrefix,
   testRedisUrl,
 } from './redis.ts';
+export { compactPod, type CompactPodOptions } from './compact-pod.ts';
+export { Crash, DyingStore } from './dying-store.ts';
 export { MemoryObjectStore } from './memory-object-store.ts';
 export { openTestStore, type TestStore } from './test-store.ts';
 export { type AppLogLine, type AppProcess, eventually, freePort, startApp } from './app-process.ts';
@@ -34,3 +44,5 @@ export {
   type TestSystem,
   type TestSystemOptions,
 } from './system.ts';
+export * from './kube-api/index.ts';
+export { selfSignedCertificate } from './test-certificate.ts';

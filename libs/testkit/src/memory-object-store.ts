@@ -45,8 +45,8 @@ export class MemoryObjectStore implements ObjectStore {
     let objects: ObjectInfo[] = [];
     let prefixes: string[] = [];
     await this.request('list', prefix);
-    for (const key of [...this.objects.keys()].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) {
-      if (!key.startsWith(prefix) || key <= startAfter) continue;
+    const matching = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > startAfter);
+    for (const key of matching.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) {
       const cut = delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length);
       const common = delimiter === undefined || cut < 0 ? undefined : key.slice(0, cut + delimiter.length);
       if (common !== undefined && prefixes.at(-1) === common) continue;
@@ -91,6 +91,7 @@ export class MemoryObjectStore implements ObjectStore {
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<{ readonly etag: string }> {
     options.signal?.throwIfAborted();
     await this.request('put', key);
+    options.beforeSend?.();
     const { condition } = options;
     const existing = this.objects.get(key);
     if (condition !== undefined && 'absent' in condition && existing !== undefined) throw this.refused('put', key);
@@ -137,6 +138,13 @@ export class MemoryObjectStore implements ObjectStore {
       .filter(({ key }) => this.objects.has(key))
       .map(({ key }) => ({ key, code: 'PreconditionFailed', message: 'the object was replaced' }));
     return { deleted, failed };
+  }
+
+  async deleteUnchanged(key: string, etag: string): Promise<boolean> {
+    await this.request('delete', key);
+    const existing = this.objects.get(key);
+    if (existing !== undefined && existing.etag !== etag) throw this.refused('delete', key);
+    return this.objects.delete(key) || existing === undefined;
   }
 
   private async request(operation: string, key: string): Promise<void> {

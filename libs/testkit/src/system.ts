@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { createS3ObjectStore, type ObjectStore, PrefixedObjectStore } from '@cordwood/log-store';
 import { Redis } from 'ioredis';
 import { type AppProcess, freePort, startApp } from './app-process.ts';
-import { type EmbeddedS3, startEmbeddedS3 } from './embedded-s3.ts';
+import { type EmbeddedS3, type EmbeddedS3Options, startEmbeddedS3 } from './embedded-s3.ts';
 import { removeTestKeys, testQueuePrefix, testRedisUrl } from './redis.ts';
 
 /** A bucket, queues and processes for a test of the whole; everything in it is asked over HTTP, S3 and Redis only. */
@@ -35,21 +35,27 @@ export interface TestSystemOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the Redis of the test run. */
   readonly redisUrl?: string;
+  /** An embedded S3 that treats conditions so, whatever the environment says. */
+  readonly conditions?: EmbeddedS3Options['conditions'];
 }
 
 /** Intervals so short that everything happens while a test waits. */
 const SHORT = { SCAN_INTERVAL: '1s', COMPACTION_INTERVAL: '1s', CLEANUP_DELAY: '1s', ORPHAN_AGE: '2s' };
 
+/** A test is one client of many requests; those that are about limits set them. */
+const NO_LIMITS = { RATE_LIMIT: 'off', MAX_STREAMS_PER_CLIENT: '1000' };
+
 /** With `CORDWOOD_TEST_S3=environment` the bucket is that of the `AWS_*` variables, below a prefix that nobody else uses. */
 export async function startTestSystem(options: TestSystemOptions = {}): Promise<TestSystem> {
-  const external = process.env['CORDWOOD_TEST_S3'] === 'environment';
+  const { conditions } = options;
+  const external = process.env['CORDWOOD_TEST_S3'] === 'environment' && conditions === undefined;
   const prefix = testQueuePrefix();
   const redisUrl = options.redisUrl ?? testRedisUrl();
   const port = await freePort();
   const dataDir = await mkdtemp(join(tmpdir(), 'cordwood-system-'));
   let s3: EmbeddedS3 | undefined;
   const startS3 = async () => {
-    if (!external) s3 = await startEmbeddedS3({ port, dataDir });
+    if (!external) s3 = await startEmbeddedS3({ port, dataDir, ...(conditions && { conditions }) });
   };
   const stopS3 = async () => {
     const stopping = s3;
@@ -76,6 +82,7 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
   const apps: AppProcess[] = [];
   const env = {
     ...SHORT,
+    ...NO_LIMITS,
     ...s3Env,
     BUCKET_PREFIX: bucketPrefix,
     REDIS_URL: redisUrl,

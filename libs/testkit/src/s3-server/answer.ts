@@ -40,6 +40,8 @@ function drained(response: ServerResponse): Promise<void> {
       resolve();
     };
     response.on('drain', done).on('close', done);
+    // A client that has left already is announced no more.
+    if (response.destroyed) done();
   });
 }
 

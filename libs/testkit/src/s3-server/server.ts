@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { element, type S3Answer, writeAnswer, xml } from './answer.ts';
 import { Bucket } from './bucket.ts';
 import { deleteObjects, listObjects } from './buckets.ts';
+import { asTaken, asTold, type ConditionHandling } from './condition-handling.ts';
 import { S3Failure } from './failure.ts';
 import { DiskFiles } from './files.ts';
 import { copyObject, deleteObject, getObject, headObject, putObject } from './objects.ts';
@@ -16,6 +17,8 @@ export interface S3ServerOptions {
   readonly dataDir?: string | undefined;
   /** The only access key that is let in. Signatures are not checked. */
   readonly accessKeyId: string;
+  /** Default: `honoured`. */
+  readonly conditions?: ConditionHandling | undefined;
 }
 
 /** As much of S3 as Cordwood, Fluent Bit and the Python reference use. */
@@ -51,8 +54,11 @@ export class S3Server {
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const headOnly = message.method === 'HEAD';
     response.setHeader('x-amz-request-id', randomUUID());
+    const { conditions = 'honoured' } = this.#options;
     try {
-      const answer = await this.#answer(parseRequest(message)).catch(toErrorAnswer);
+      const answer = await this.#answer(parseRequest(message)).catch((error: unknown) =>
+        toErrorAnswer(asTold(toFailure(error), conditions)),
+      );
       await writeAnswer(response, answer, headOnly);
     } catch {
       // The connection is gone, or the answer's head is out already: the client must see a broken transfer.
@@ -60,7 +66,8 @@ export class S3Server {
     }
   }
 
-  async #answer(request: S3Request): Promise<S3Answer> {
+  async #answer(sent: S3Request): Promise<S3Answer> {
+    const request = asTaken(sent, this.#options.conditions ?? 'honoured');
     this.#checkAccess(request);
     if (request.bucket === '') return this.#listBuckets();
     if (request.key === '') return this.#bucketAnswer(request);
@@ -132,10 +139,11 @@ function notImplemented(request: S3Request): S3Failure {
   return new S3Failure(501, 'NotImplemented', `${request.method} ${request.query.toString()} is not implemented here.`);
 }
 
-function toErrorAnswer(error: unknown): S3Answer {
-  const failure =
-    error instanceof S3Failure
-      ? error
-      : new S3Failure(500, 'InternalError', error instanceof Error ? error.message : String(error));
-  return xml('Error', element('Code', failure.code) + element('Message', failure.message), failure.status);
+function toFailure(error: unknown): S3Failure {
+  if (error instanceof S3Failure) return error;
+  return new S3Failure(500, 'InternalError', error instanceof Error ? error.message : String(error));
+}
+
+function toErrorAnswer({ code, message, status }: S3Failure): S3Answer {
+  return xml('Error', element('Code', code) + element('Message', message), status);
 }
