@@ -8,14 +8,14 @@ afterEach(() => system.close());
 const noJobs = async () => (await system.jobsIn('cleanup')) === 0;
 
 test('a pod that has stopped logging is cleaned a last time, orphans included, and leaves the queue', async () => {
-  const orphan = 'data/p/0a/202611201000_99.gz';
-  await system.store.put(orphan, Buffer.from('of a merge that lost its race'));
   await putRaw(system.store, { pod: 'p', index: 0, messages: ['one'] });
   // The compactor does nothing more after this one merge.
   const compactor = await system.start('compactor-worker', { COMPACTION_INTERVAL: '1h' });
   await compactor.line('pod compacted');
   compactor.kill('SIGTERM');
   expect(await compactor.ended).toBe(0);
+  const orphan = 'data/p/0a/202611201000_99.gz';
+  await system.store.put(orphan, Buffer.from('of a merge that lost its race'));
   expect(await system.jobsIn('cleanup')).toBe(1);
   expect((await storedPod(system, 'p'))?.metadata.merged_raw).toHaveLength(1);
 

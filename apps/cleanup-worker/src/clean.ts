@@ -16,6 +16,20 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
     help: 'Files deleted: raw (merged), superseded (replaced merged files), orphan (merged files that no metadata lists).',
     labels: ['kind'],
   });
+  const expired = {
+    instances: metrics.counter({
+      name: 'cordwood_retention_deleted_instances_total',
+      help: 'Container instances whose logs were deleted because of their age.',
+    }),
+    files: metrics.counter({
+      name: 'cordwood_retention_deleted_files_total',
+      help: 'Merged files of logs that were deleted because of their age; they are gone after CLEANUP_DELAY.',
+    }),
+    bytes: metrics.counter({
+      name: 'cordwood_retention_deleted_bytes_total',
+      help: 'Stored bytes of these files.',
+    }),
+  };
   const work = createPodWork<CleaningResult>({
     metrics,
     name: 'cleanup',
@@ -30,6 +44,9 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
       deleted.inc({ kind: 'raw' }, result.deletedRaw);
       deleted.inc({ kind: 'superseded' }, result.deletedSuperseded);
       deleted.inc({ kind: 'orphan' }, result.deletedOrphans);
+      expired.instances.inc(result.expiredInstances);
+      expired.files.inc(result.expiredFiles);
+      expired.bytes.inc(result.expiredBytes);
       return result.againInMs === undefined ? undefined : { againInMs: result.againInMs };
     } catch (error) {
       if (!(error instanceof MetadataError)) throw error;

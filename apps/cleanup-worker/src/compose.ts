@@ -1,22 +1,42 @@
 import { createFindings, openBucket } from '@cordwood/bucket';
 import { Cleaner } from '@cordwood/compaction';
-import { connectRedis, startWorkers } from '@cordwood/queues';
+import { connectRedis, createCommitLocks, createQueues, startWorkers } from '@cordwood/queues';
 import type { AppContext, Composed } from '@cordwood/service';
 import { createCleanHandler } from './clean.ts';
-import type { Config } from './config.ts';
+import { type Config, retentionOf } from './config.ts';
+import { createSweepHandler } from './sweep.ts';
 
 /** Builds the worker, waits until S3 is there, and starts it. */
 export async function compose(context: AppContext<Config>): Promise<Composed | undefined> {
-  const { name, config, logger, metrics, health, shutdown } = context;
-  const bucket = openBucket(context);
+  const { name, config, logger, metrics, health, shutdown, retryUntilReady } = context;
+  const prefix = config.QUEUE_PREFIX;
   const connection = connectRedis({ target: config.REDIS_URL, logger, name });
-  shutdown.add({ name: 'redis', group: 'connections', run: () => connection.close() });
-  health.addReadiness('redis', connection.ping);
-  const cleaner = new Cleaner({
+  const bucket = openBucket(context, { commitGuard: createCommitLocks({ connection, prefix }) });
+  const queues = createQueues({
+    connection,
+    prefix,
+    logger,
+    scheduleCheckMs: Math.min(config.SWEEP_INTERVAL, 30_000),
+  });
+  shutdown.add({
+    name: 'redis',
+    group: 'connections',
+    run: async () => {
+      await queues.close();
+      await connection.close();
+    },
+  });
+  health.addReadiness('redis', queues.check);
+  const common = {
     store: bucket.store,
     metadata: bucket.metadata,
     cleanupDelay: config.CLEANUP_DELAY,
     orphanAge: config.ORPHAN_AGE,
+    legacyNamespace: config.LEGACY_NAMESPACE,
+    retention: retentionOf(config),
+  };
+  const cleaner = new Cleaner({
+    ...common,
     onStray: createFindings({ logger, metrics }).onStray,
   });
 
@@ -24,11 +44,14 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
   if (!(await bucket.selfTest())) return undefined;
   const workers = startWorkers({
     connection,
-    prefix: config.QUEUE_PREFIX,
+    prefix,
     concurrency: config.CONCURRENCY,
     logger,
     metrics,
-    handlers: { clean: createCleanHandler({ cleaner, metrics }) },
+    handlers: {
+      clean: createCleanHandler({ cleaner, metrics }),
+      sweep: createSweepHandler({ ...common, interval: config.SWEEP_INTERVAL, queues, metrics }),
+    },
   });
   shutdown.add({
     name: 'workers',
@@ -38,5 +61,6 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
     },
   });
   health.addLiveness('workers', workers.check);
+  await retryUntilReady('sweep schedule', () => queues.scheduleSweep(config.SWEEP_INTERVAL));
   return undefined;
 }

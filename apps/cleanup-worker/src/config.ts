@@ -1,9 +1,12 @@
+import type { RetentionOptions } from '@cordwood/compaction';
 import {
   cleanupRules,
   compactionVariables,
   defineConfig,
   processVariables,
   queueVariables,
+  type RetentionConfig,
+  retentionVariables,
   storageVariables,
 } from '@cordwood/service';
 import type { z } from 'zod';
@@ -12,7 +15,24 @@ const { CLEANUP_DELAY, ORPHAN_AGE, CONCURRENCY } = compactionVariables;
 
 /** The environment of the cleanup worker. */
 export const schema = defineConfig(
-  { ...processVariables, ...storageVariables, ...queueVariables, CLEANUP_DELAY, ORPHAN_AGE, CONCURRENCY },
+  {
+    ...processVariables,
+    ...storageVariables,
+    ...queueVariables,
+    CLEANUP_DELAY,
+    ORPHAN_AGE,
+    CONCURRENCY,
+    ...retentionVariables,
+  },
   cleanupRules,
 );
 export type Config = z.output<typeof schema>;
+
+/** What of it a dry run needs. */
+export const dryRunSchema = defineConfig({ ...storageVariables, ...retentionVariables });
+
+/** What is deleted by age, as the environment says. */
+export const retentionOf = (config: RetentionConfig): RetentionOptions => ({
+  rules: { byNamespace: config.RETENTION_BY_NAMESPACE ?? [], otherwise: config.RETENTION.keepMs },
+  tombstoneAge: config.TOMBSTONE_AGE,
+});

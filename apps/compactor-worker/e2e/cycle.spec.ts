@@ -109,7 +109,7 @@ test('a worker that is killed in the middle of a merge is followed by another; n
     await first.ended;
     // Its lock on the job runs out after half a minute; this is as if that time were over.
     await system.forgetJobLocks();
-    await eventually('merged', async () => (await messagesOf('killed')) !== undefined, 110_000);
+    await eventually('merged', async () => (await messagesOf('killed')) !== undefined);
     expect(await messagesOf('killed')).toEqual(['one', 'two', 'three']);
     // The orphans of the first go too.
     await eventually('clean', () => isClean(system, 'killed'));
@@ -118,4 +118,4 @@ test('a worker that is killed in the middle of a merge is followed by another; n
   } finally {
     await proxy.stop();
   }
-}, 150_000);
+});

@@ -33,7 +33,8 @@ export function createCompactHandler(options: CompactHandlerOptions): Handler<'c
       const cleanInMs = result.cleanInMs ?? (result.commits > 0 ? 0 : undefined);
       // Before the decision: when Redis fails in between, the next scan brings the pod back here.
       if (cleanInMs !== undefined) await queues.enqueueCleanup(pod, cleanInMs);
-      await podSchedule.decided(pod, restMs);
+      // What could not be merged for now can be when the next cleaning has made room.
+      await podSchedule.decided(pod, result.leftRaw > 0 ? Math.min(restMs, cleanInMs ?? 0) : restMs);
     } catch (error) {
       if (!(error instanceof MetadataError)) throw error;
       throw new PermanentJobError(`pod ${pod} is not compacted, and nothing of it deleted: ${error.message}`, {
@@ -62,6 +63,7 @@ function createFigures(metrics: Metrics): (result: CompactionResult) => void {
     ],
     ['oddLines', counter('odd_lines', 'Lines that are no JSON object, or have odd fields; they are kept as records.')],
     ['commits', counter('commits', 'Commits of pod metadata.')],
+    ['lostCommits', counter('lost_commits', 'Commits that came after another worker’s, and so changed nothing.')],
     ['deletedRaw', counter('deleted_raw_files', 'Merged raw files deleted.')],
     ['deletedSuperseded', counter('deleted_superseded_files', 'Replaced merged files deleted.')],
   ] as const;

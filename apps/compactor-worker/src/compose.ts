@@ -1,6 +1,13 @@
 import { createFindings, openBucket } from '@cordwood/bucket';
 import { Compactor, DEFAULT_LIMITS } from '@cordwood/compaction';
-import { connectRedis, createPodSchedule, createQueues, startWorkers } from '@cordwood/queues';
+import {
+  connectRedis,
+  createCommitLocks,
+  createPodSchedule,
+  createQueues,
+  createScanPosition,
+  startWorkers,
+} from '@cordwood/queues';
 import type { AppContext, Composed } from '@cordwood/service';
 import { createCompactHandler } from './compact.ts';
 import type { Config } from './config.ts';
@@ -10,8 +17,8 @@ import { createScanHandler } from './scan.ts';
 export async function compose(context: AppContext<Config>): Promise<Composed | undefined> {
   const { name, config, logger, metrics, health, shutdown, retryUntilReady } = context;
   const prefix = config.QUEUE_PREFIX;
-  const bucket = openBucket(context);
   const connection = connectRedis({ target: config.REDIS_URL, logger, name });
+  const bucket = openBucket(context, { commitGuard: createCommitLocks({ connection, prefix }) });
   const queues = createQueues({
     connection,
     prefix,
@@ -57,9 +64,11 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
         store: bucket.store,
         queues,
         podSchedule,
+        position: createScanPosition({ connection, prefix }),
         findings,
         metrics,
         releaseAfterMs: config.COMPACTION_INTERVAL,
+        patienceMs: config.SCAN_INTERVAL,
       }),
       compact: createCompactHandler({ compactor, queues, podSchedule, metrics, restMs: config.COMPACTION_INTERVAL }),
     },
