@@ -134,6 +134,7 @@ test('what there is of a job', async () => {
       },
     ],
     damaged: [],
+    deleted: [],
     stray: [],
   });
   const one = JSON.parse(await reader.text('/api/v1/jobs/job?namespace=other')) as typeof details;

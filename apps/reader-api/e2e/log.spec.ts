@@ -154,8 +154,10 @@ test('headers, and what the reference has', async () => {
     'x-separator': '=== Live',
     'x-service-version': expect.stringMatching(/^cordwood\/\d+\.\d+\.\d+/),
   });
-  expect(await response.text()).toBe('one\ntwo\nthree\n');
-  expect((await reader.get(logPath('plain'))).headers.get('x-separator')).toMatch(/^=== Live logs ===[0-9a-f]{16}$/);
+  expect(await response.text()).toBe('=== Live archive jobs/plain c0ffee\none\ntwo\nthree\n');
+  const other = await reader.get(logPath('plain'));
+  expect(other.headers.get('x-separator')).toMatch(/^=== Live logs ===[0-9a-f]{16}$/);
+  await other.text();
 
   const before = await reader.metric('cordwood_s3_requests_total', { operation: 'GetObject' });
   const head = await reader.get(logPath('plain'), { method: 'HEAD' });

@@ -122,6 +122,24 @@ test('a file that vanishes in the middle breaks the transfer', async () => {
   }
 });
 
+test('a merged file that has lost records: what is left is sent, and the transfer broken off', async () => {
+  const reader = await startReader(system);
+  const keys = await putMerged(system, { pod: 'hurt', files: [['one'], ['two', 'three'], ['four']] });
+  const bytes = await (await system.store.get(keys[1] ?? '')).bytes();
+  await system.store.put(keys[1] ?? '', bytes.subarray(0, bytes.length - 12));
+  const response = await reader.get(logPath('hurt'));
+  expect(response.status).toBe(200);
+  const received: string[] = [];
+  const all = async () => {
+    for await (const chunk of response.body ?? []) received.push(Buffer.from(chunk).toString());
+  };
+  await expect(all()).rejects.toThrow('terminated');
+  expect(received.join('')).toMatch(/^one\n.*four\n$/s);
+  const line = await reader.app.line('request');
+  expect(line).toMatchObject({ level: 'warn', status: 200, broken: true, errorCode: 'log_damaged' });
+  expect(line['errorMessage']).toContain(keys[1]);
+});
+
 test('S3 that goes away in the middle breaks the transfer; a connection that breaks is resumed', async () => {
   const proxy = await startFaultProxy(system.env['AWS_ENDPOINT_URL_S3'] ?? '');
   try {

@@ -32,4 +32,13 @@ export function createHttpMetrics(metrics: Metrics) {
   };
 }
 
+/** Counts reads that compaction overtook. */
+export function countResumedReads(metrics: Metrics): () => void {
+  const resumed = metrics.counter({
+    name: 'cordwood_reads_resumed_total',
+    help: 'Times that a read found one of its files replaced by compaction, and went on with the files of now.',
+  });
+  return () => resumed.inc();
+}
+
 export type HttpMetrics = ReturnType<typeof createHttpMetrics>;

@@ -1,7 +1,9 @@
 import {
   AccessDeniedError,
+  DamagedLogError,
   NoSuchBucketError,
   NotFoundError,
+  PositionLostError,
   PreconditionFailedError,
   QuotaExceededError,
   StoreError,
@@ -29,10 +31,19 @@ test.each<[Error, ErrorCode]>([
 });
 
 test('metadata: with the reason', () => {
-  expect(toApiError(new MetadataError('newer version', '3')).body.error).toEqual({
-    code: 'metadata_unreadable',
-    message: 'pod metadata is of a newer version: 3',
+  expect(toApiError(new MetadataError('newer version', '3')).body).toEqual({
+    error: { code: 'metadata_unreadable', message: 'pod metadata is of a newer version: 3' },
   });
+});
+
+test('a log that is not whole', () => {
+  const error = toApiError(new DamagedLogError({ key: 'data/x', reason: 'gzip' }));
+  expect(error.code).toBe('log_damaged');
+  expect(error.message).toContain('data/x');
+});
+
+test('another log in the place of the one that is read', () => {
+  expect(toApiError(new PositionLostError('abc')).code).toBe('log_replaced');
 });
 
 test('what is ours stays, what is unknown is not told', () => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Fields, Logger } from '@cordwood/service';
 import type { ApiError } from '../errors/catalogue.ts';
 import type { HttpMetrics } from '../metrics.ts';
@@ -8,16 +8,24 @@ const QUIET_ROUTES = new Set(['/healthz', '/readyz', '/metrics', '/ping']);
 /** What nginx made known for a client that left. */
 const CLIENT_LEFT = 499;
 
+/** How an exchange ended. */
+export interface Outcome {
+  readonly status: number;
+  /** Whether the client got the answer to its end, or to where it was broken off on purpose. */
+  readonly complete: boolean;
+}
+
 /** A request and its answer, as metrics and the access log tell of it: one flat line when all is over. */
 export class Exchange {
   /** The route's pattern, never the path: it becomes a label. */
   route = 'none';
   /** Aborted when the connection closes, and so when the client leaves. */
   readonly signal: AbortSignal;
+  readonly #closed = new AbortController();
   readonly #startedAt = performance.now();
+  readonly #logger: Logger;
   readonly #metrics: HttpMetrics;
   readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
   readonly #path: string;
   #sentBytes = 0;
   #firstByteMs: number | undefined;
@@ -26,20 +34,21 @@ export class Exchange {
 
   constructor(
     request: IncomingMessage,
-    response: ServerResponse,
     { logger, metrics }: { readonly logger: Logger; readonly metrics: HttpMetrics },
   ) {
-    const closed = new AbortController();
-    this.signal = closed.signal;
+    this.signal = this.#closed.signal;
+    this.#logger = logger;
     this.#metrics = metrics;
     this.#request = request;
-    this.#response = response;
     // Queries may hold what is nobody's business.
     this.#path = (request.url ?? '').split('?', 1).join('').slice(0, 1000);
-    response.once('close', () => {
-      closed.abort(new Error('the connection was closed'));
-      this.#report(logger);
-    });
+  }
+
+  /** The connection, or the answer, is closed. Only the first call counts. */
+  close(outcome: Outcome): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(new Error('the connection was closed'));
+    this.#report(outcome);
   }
 
   sent(bytes: number): void {
@@ -62,10 +71,11 @@ export class Exchange {
     return performance.now() - this.#startedAt;
   }
 
-  #report(logger: Logger): void {
+  #report(outcome: Outcome): void {
+    const logger = this.#logger;
     const { method = '' } = this.#request;
-    const left = !this.#response.writableFinished && !this.#broken;
-    const status = left ? CLIENT_LEFT : this.#response.statusCode;
+    const left = !outcome.complete && !this.#broken;
+    const status = left ? CLIENT_LEFT : outcome.status;
     const elapsed = this.#elapsed();
     const { route } = this;
     this.#metrics.requests.inc({ method, route, status });

@@ -1,25 +1,57 @@
 import { z } from 'zod';
 import { ApiError } from '../errors/catalogue.ts';
 
-/** A query parameter. `parse` gives undefined for text that is not `allowed`. */
-export function parameter<T>(allowed: string, parse: (text: string) => T | undefined) {
-  return z.string().transform((text, context) => {
-    const value = parse(text);
+/** What is sent for a parameter, as JSON Schema says it; `allowed` says it in words. */
+export interface WireSchema {
+  readonly type?: 'string' | 'integer' | 'boolean';
+  readonly description?: string;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly enum?: readonly (string | number | boolean)[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly default?: string | number | boolean;
+  readonly examples?: readonly (string | number | boolean)[];
+}
+
+/** Parameters by name, all of them made by {@link parameter}. */
+export type ParameterSchema<Shape extends z.ZodRawShape = z.ZodRawShape> = z.ZodObject<Shape, z.core.$strict>;
+
+/** A parameter. `parse` gives undefined for text that is not `allowed`; `wire` is for the document. */
+export function parameter<T>(allowed: string, parse: (text: string) => T | undefined, wire: WireSchema = {}) {
+  const text = z.string().meta({ description: sentence(allowed), ...wire });
+  return text.transform((sent, context) => {
+    const value = parse(sent);
     if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `${allowed} is allowed`, input: text });
+    context.issues.push({ code: 'custom', message: `${allowed} is allowed`, input: sent });
     return z.NEVER;
   });
 }
 
+const sentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+
+/** No parameters. */
+export const nothing = z.strictObject({});
+
 /**
- * The parameters of a request by a strict schema of {@link parameter}s. Throws an ApiError that names everything that is wrong,
- * what it holds and what is allowed.
+ * The parameters of a request by their schema. Throws an ApiError that names everything that is wrong, what it holds and what is
+ * allowed.
  */
-export function decodeQuery<Shape extends z.ZodRawShape>(
-  schema: z.ZodObject<Shape, z.core.$strict>,
-  query: string,
-): z.output<z.ZodObject<Shape, z.core.$strict>> {
-  const given = parseQuery(query);
+export const decodeQuery = <Schema extends ParameterSchema>(schema: Schema, query: string): z.output<Schema> =>
+  decodeParameters(schema, parseQuery(query));
+
+/** The same of the parts of the path. */
+export const decodePath = <Schema extends ParameterSchema>(
+  schema: Schema,
+  path: Readonly<Record<string, string>>,
+): z.output<Schema> => decodeParameters(schema, path);
+
+function decodeParameters<Schema extends ParameterSchema>(
+  schema: Schema,
+  given: Readonly<Record<string, string>>,
+): z.output<Schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const known = Object.keys(schema.shape);

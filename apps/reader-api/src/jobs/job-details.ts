@@ -7,13 +7,19 @@ import {
   type PodLog,
   type RawObject,
 } from '@cordwood/log-store';
-import type { LogFile } from '@cordwood/pod-metadata';
+import type { LogFile, Tombstone } from '@cordwood/pod-metadata';
 import { parseMinute } from '@cordwood/s3-key-format';
+import type { z } from 'zod';
+import type { jobDetailsSchema } from './job-schemas.ts';
 
 type Instance = ContainerInstance<RawObject>;
 
 /** What the metadata and the listing tell of a job, without reading its log. */
-export function jobDetails({ pod: name, version: { metadata }, stray }: PodLog, instances: readonly Instance[]) {
+export function jobDetails(
+  { pod: name, version: { metadata }, stray }: PodLog,
+  instances: readonly Instance[],
+  deleted: readonly Tombstone[],
+): z.output<typeof jobDetailsSchema> {
   const byNamespace = Map.groupBy(instances, ({ namespace }) => namespace ?? null);
   return {
     name,
@@ -22,6 +28,15 @@ export function jobDetails({ pod: name, version: { metadata }, stray }: PodLog, 
       .toSorted(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
       .map(([namespace, ofNamespace]) => ({ name: namespace, containers: containerDetails(ofNamespace) })),
     damaged: metadata.damaged.map(({ key, reason, kept_as }) => ({ key, reason, kept_as })),
+    // Records up to `until` are gone, whatever else there is of the container.
+    deleted: deleted.map(({ namespace, container, container_id, until, deleted_at, reason }) => ({
+      namespace,
+      container,
+      container_id,
+      until,
+      deleted_at,
+      reason,
+    })),
     stray: stray.map(({ key, problem }) => ({ key, problem })),
   };
 }

@@ -4,7 +4,15 @@ import type { ErrorCode } from '../errors/catalogue.ts';
 import { inNamespace } from './namespace.ts';
 
 const instances = (...namespaces: (string | undefined)[]): ContainerInstance<never>[] =>
-  namespaces.map((namespace) => ({ pod: 'job', namespace, container: 'c', containerId: '1', merged: [], raw: [] }));
+  namespaces.map((namespace) => ({
+    pod: 'job',
+    namespace,
+    container: 'c',
+    containerId: '1',
+    merged: [],
+    raw: [],
+    deletedUntil: undefined,
+  }));
 
 interface Row {
   readonly has: readonly (string | undefined)[];

@@ -8,6 +8,8 @@ export interface NamespaceChoice {
   readonly asked: string | undefined;
   /** JOBS_NAMESPACE. */
   readonly preset: string | undefined;
+  /** Namespaces that have such a pod right now, whatever is archived of it. */
+  readonly live?: readonly string[];
 }
 
 /** The namespaces that have the job, by name. */
@@ -21,9 +23,9 @@ export const namespacesOf = (instances: Instances<unknown>): string[] =>
 export function inNamespace<R>(
   job: string,
   instances: Instances<R>,
-  { asked, preset }: NamespaceChoice,
+  { asked, preset, live = [] }: NamespaceChoice,
 ): { readonly namespace: string | undefined; readonly instances: Instances<R> } {
-  const known = namespacesOf(instances);
+  const known = [...new Set([...namespacesOf(instances), ...live])].toSorted();
   const meant = asked ?? preset;
   if (meant === undefined) {
     if (known.length > 1) {

@@ -27,25 +27,38 @@ export const containersOf = (instances: Instances): string[] => [
   ...new Set(instances.map(({ container }) => container)),
 ];
 
+export interface ContainerChoice {
+  readonly job: string;
+  /** What is archived of the job. */
+  readonly instances: Instances;
+  /** Containers of the job's pod as Kubernetes has it, the main ones first; none when it has none. */
+  readonly ofPod: readonly string[];
+  /** The request's. */
+  readonly asked: string | undefined;
+  readonly firstContainer: (instances: Instances) => Promise<string>;
+}
+
 /**
- * The instances of the container that is meant: the one asked for (`*`: all), else the one named like the pod, else the one whose
- * log begins first. Throws ApiError when there is none of that name.
+ * The container that is meant, with its instances: the one asked for (`*`: all), else the one named like the pod, else the first of the pod's
+ * spec, else the one whose log begins first. Throws ApiError when there is none of that name.
  */
-export async function inContainer(
-  job: string,
-  instances: Instances,
-  asked: string | undefined,
-  firstContainer: (instances: Instances) => Promise<string>,
-): Promise<{ readonly containers: readonly string[]; readonly instances: Instances }> {
-  const names = containersOf(instances);
-  if (asked === '*') return { containers: names, instances };
+export async function inContainer({
+  job,
+  instances,
+  ofPod,
+  asked,
+  firstContainer: firstOf,
+}: ContainerChoice): Promise<{ readonly containers: readonly string[]; readonly instances: Instances }> {
+  const archived = containersOf(instances);
+  const names = [...new Set([...ofPod, ...archived])];
+  if (asked === '*') return { containers: ofPod.length === 0 ? archived : names, instances };
   if (asked !== undefined && !names.includes(asked)) {
     const others = names.length > 0 ? `it has ${names.join(', ')}` : 'its log is empty';
     throw new ApiError('container_not_found', `the job ${job} has no container ${asked}; ${others}`);
   }
   if (names.length === 0) return { containers: [], instances };
   const container =
-    asked ?? (names.includes(job) ? job : names.length === 1 ? names[0] : await firstContainer(instances));
+    asked ?? (names.includes(job) ? job : (ofPod[0] ?? (names.length === 1 ? names[0] : await firstOf(instances))));
   return {
     containers: [container ?? job],
     instances: instances.filter((instance) => instance.container === container),
