@@ -1,5 +1,5 @@
 import { table } from './screen.ts';
-import { NAMESPACE, type SampleJob } from './samples.ts';
+import { NAMESPACE, SAMPLE_JOB, type SampleJob } from './samples.ts';
 import type { Stack } from './stack.ts';
 
 export interface BannerOptions {
@@ -26,7 +26,7 @@ export function banner({ stack, dataDir, samples, loaded }: BannerOptions): stri
     ]),
     `Scan every ${intervals.SCAN_INTERVAL}, a job is merged every ${intervals.COMPACTION_INTERVAL}, merged files are deleted after ${intervals.CLEANUP_DELAY}.`,
   ];
-  const [first, second] = [...samples.map(({ pod }) => pod), ...loaded];
+  const [first, second] = [...samples.map(({ pod }) => pod).filter((pod) => pod !== SAMPLE_JOB), ...loaded];
   const two = samples.find(({ pod }) => pod.startsWith('two-'))?.pod;
   if (samples.length > 0)
     sections.push(`Sample jobs (namespace ${NAMESPACE}):`, table(samples.map(({ pod, shows }) => [pod, shows])));
@@ -42,6 +42,10 @@ export function banner({ stack, dataDir, samples, loaded }: BannerOptions): stri
         ]),
     ...(two === undefined ? [] : [['another container', `curl -s '${api}/${two}/log?container=sidecar'`]]),
     ...(first === undefined ? [] : [['details', `curl -s '${api}/${second ?? first}'`]]),
+    ...(samples.length === 0
+      ? []
+      : [['a log that goes on', `kubectl --server=${readerUrl}/kube logs -f ${SAMPLE_JOB}`]]),
+    ['pods', `kubectl --server=${readerUrl}/kube get pods -A`],
     ['is it ready', `curl -s '${opsUrls['compactor-worker']}/readyz'`],
     ['figures', `curl -s '${opsUrls['compactor-worker']}/metrics' | grep ^cordwood_`],
     ['the bucket', `curl -s '${s3.endpoint}/${s3.bucket}?list-type=2&prefix=data/'`],

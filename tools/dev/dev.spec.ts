@@ -1,10 +1,10 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '@cordwood/testkit';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 
 type Tool = ChildProcessByStdio<null, Readable, Readable>;
@@ -38,15 +38,8 @@ function startTool(...args: string[]) {
   return { tool, ended, output: () => output };
 }
 
-async function eventually<T>(what: () => string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = performance.now() + 60_000;
-  for (;;) {
-    const answer = await Promise.resolve(ask()).catch(() => undefined);
-    if (answer !== undefined) return answer;
-    if (performance.now() > deadline) throw new Error(`Not in time: ${what()}`);
-    await delay(100);
-  }
-}
+/** What starts may have to be built first, on any machine. */
+const WAIT_MS = 150_000;
 
 /** Process ids of all that this one has started, directly or not. */
 function descendants(pid: number): number[] {
@@ -83,12 +76,47 @@ function alive(pids: readonly number[]): number[] {
   });
 }
 
+/** As the banner says it; where there is no kubectl, what it would ask for. */
+async function followSampleJob(command: string): Promise<void> {
+  const lines: string[] = [];
+  const take = (chunk: Buffer) => lines.push(...(chunk.toString().match(/^run \w{4}, line \d+$/gm) ?? []));
+  const enough = () =>
+    eventually(
+      () => `following: ${lines.join(' ')}`,
+      () => lines.length >= 20,
+      WAIT_MS,
+    );
+  if (spawnSync('kubectl', ['version', '--client']).error === undefined) {
+    const home = join(dataDir, 'kubectl');
+    const kubectl = spawn('kubectl', command.split(' '), {
+      env: { PATH: process.env['PATH'], HOME: home, KUBECONFIG: join(home, 'none') },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    kubectl.stdout.on('data', take);
+    await enough().finally(() => kubectl.kill('SIGKILL'));
+    await once(kubectl, 'close');
+  } else {
+    process.stderr.write('NOTICE: there is no kubectl on the PATH: fetch stands in for it.\n');
+    const leaving = new AbortController();
+    const [, server = ''] = /--server=(\S+)/.exec(command) ?? [];
+    const path = '/api/v1/namespaces/default/pods/sample-job/log?follow=true';
+    const { body } = await fetch(server + path, { signal: leaving.signal });
+    const reading = (async () => {
+      for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) take(Buffer.from(chunk));
+    })().catch(() => undefined);
+    await enough().finally(() => leaving.abort());
+    await reading;
+  }
+  expect(lines[0]).toMatch(/, line 1$/);
+}
+
 test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends everything; data are kept', async () => {
   const { tool, ended, output } = startTool('--fresh', '--load', 'libs/testkit/fixtures/fluent-bit/short');
   const found = (pattern: RegExp) =>
     eventually(
       () => `${String(pattern)} in:\n${output()}`,
       () => pattern.exec(output())?.[1],
+      WAIT_MS,
     );
   const api = await found(/the jobs +curl -s '([^']+)'/);
   const bucket = await found(/S3 +(http\S+)/);
@@ -96,28 +124,25 @@ test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends e
   expect(output()).toContain('Loaded jobs: job-short-0000');
 
   const log = () => fetch(`${api}/${pod}/log`).then((answer) => answer.text());
-  await eventually(
-    () => 'readable',
-    async () => ((await log()).startsWith('step 1 loss 3.0000\n') ? true : undefined),
-  );
+  await eventually('readable', async () => (await log()).startsWith('step 1 loss 3.0000\n'), WAIT_MS);
   const keys = async (prefix: string) => {
     const text = await (await fetch(`${bucket}/logs?list-type=2&prefix=${prefix}`)).text();
     return Array.from(text.matchAll(/<Key>([^<]+)/g), ([, key]) => key ?? '');
   };
   const [firstRaw = ''] = await eventually(
-    () => 'a raw file',
+    'a raw file',
     async () => [await keys(`kube.var.log.containers.${pod}_`)].find((all) => all.length > 0),
+    WAIT_MS,
   );
-  await eventually(
-    () => 'merged',
-    async () => ((await keys(`data/${pod}/`)).length > 0 ? true : undefined),
-  );
+  await eventually('merged', async () => (await keys(`data/${pod}/`)).length > 0, WAIT_MS);
   await eventually(
     () => `cleaned:\n${output()}`,
-    async () => ((await keys(`kube.var.log.containers.${pod}_`)).includes(firstRaw) ? undefined : true),
+    async () => !(await keys(`kube.var.log.containers.${pod}_`)).includes(firstRaw),
+    WAIT_MS,
   );
   expect(await log()).toMatch(/^step 1 loss 3\.0000\nstep 2 /);
   await found(/(sample lines [1-9]\d* stored)/);
+  await followSampleJob(await found(/kubectl (--server=\S+ logs -f sample-job)$/m));
 
   const second = startTool();
   expect(await second.ended).toBe(1);
@@ -134,6 +159,7 @@ test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends e
   const apiAgain = await eventually(
     () => again.output(),
     () => /the jobs +curl -s '([^']+)'/.exec(again.output())?.[1],
+    WAIT_MS,
   );
   expect(await (await fetch(`${apiAgain}/${pod}/log`)).text()).toMatch(/^step 1 loss 3\.0000\nstep 2 /);
   // And when it is killed, what it started goes with it.
@@ -142,9 +168,21 @@ test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends e
   await again.ended;
   await eventually(
     () => `gone: ${alive(left).join(' ')}`,
-    () => (alive(left).length === 0 ? true : undefined),
+    () => alive(left).length === 0,
+    WAIT_MS,
   );
-}, 180_000);
+}, 900_000);
+
+test('nobody reads what it says any more (`npm start | head`): everything ends in order', async () => {
+  const { tool, ended, output } = startTool('--no-samples');
+  await eventually(output, () => output().includes('Starting …'), WAIT_MS);
+  const pids = descendants(tool.pid ?? 0);
+  expect(pids.length).toBeGreaterThanOrEqual(4);
+  tool.stdout.destroy();
+  tool.stderr.destroy();
+  expect(await ended).toBe(1);
+  expect(alive(pids)).toEqual([]);
+}, 900_000);
 
 test('wrong arguments: told, with the help', async () => {
   const { ended, output } = startTool('--frsh');

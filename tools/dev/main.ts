@@ -122,7 +122,7 @@ async function main({ dataDir, fresh, load, samples: withSamples, anyPorts }: De
       await queues.close();
       await connection.close();
     });
-    const ask = createState({ store, queues, readerUrl: started.readerUrl, stored: sampleJobs?.stored });
+    const ask = createState({ store, queues, readerUrl: started.readerUrl, samples: sampleJobs });
     for (;;) {
       const state = await ask(stopping.signal).catch((error: unknown) => `state unknown: ${messageOf(error)}`);
       stopping.signal.throwIfAborted();

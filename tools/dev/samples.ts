@@ -7,6 +7,8 @@ export interface Samples {
   readonly jobs: readonly SampleJob[];
   /** Whole lines stored so far, by `pod/container`. */
   readonly stored: ReadonlyMap<string, number>;
+  /** When they began, RFC 3339. */
+  readonly since: string;
   /** Stores what is left. */
   stop(): Promise<void>;
 }
@@ -18,6 +20,10 @@ export interface SampleJob {
 }
 
 export const NAMESPACE = 'sample-jobs';
+/** Where kubectl looks when no namespace is named. */
+const DEFAULT_NAMESPACE = 'default';
+/** It has the same name with every run, so that commands with it can be kept: each run is a restart of its container. */
+export const SAMPLE_JOB = 'sample-job';
 const TICK_MS = 500;
 const FLUSH_MS = 4_000;
 const SHORT_LIFE_MS = 60_000;
@@ -33,9 +39,9 @@ export function startSamples(store: ObjectStore, onProblem: (error: unknown) => 
   const job = (kind: string) => `${kind}-${run}`;
   const startedAt = Date.now();
   const elapsed = () => Date.now() - startedAt;
-  const container = (pod: string, name = pod): Container => ({
+  const container = (pod: string, name = pod, namespace = NAMESPACE): Container => ({
     pod,
-    namespace: NAMESPACE,
+    namespace,
     container: name,
     containerId: randomBytes(32).toString('hex'),
   });
@@ -44,6 +50,7 @@ export function startSamples(store: ObjectStore, onProblem: (error: unknown) => 
     (message, stream) =>
       fluentBit.write(to, message, stream);
 
+  const sample = writer(container(SAMPLE_JOB, SAMPLE_JOB, DEFAULT_NAMESPACE));
   const train = writer(container(job('train')));
   let crashing = container(job('restart'));
   let starts = 0;
@@ -56,6 +63,7 @@ export function startSamples(store: ObjectStore, onProblem: (error: unknown) => 
 
   const tick = (count: number) => {
     const step = count + 1;
+    sample(`run ${run}, line ${step}`);
     train(`step ${step} loss ${(3 / Math.sqrt(step)).toFixed(4)}`);
     if (step % 7 === 0) train(`warning: gradient norm ${(step % 13) + 10}.2 was clipped`, 'stderr');
 
@@ -92,6 +100,7 @@ export function startSamples(store: ObjectStore, onProblem: (error: unknown) => 
   const uploading = setInterval(() => void flush(), FLUSH_MS);
   return {
     jobs: [
+      { pod: SAMPLE_JOB, shows: `always called so, in the namespace \`${DEFAULT_NAMESPACE}\`: for kubectl` },
       { pod: job('train'), shows: 'progress on stdout, warnings on stderr' },
       { pod: job('restart'), shows: `its container crashes and starts anew every ${CRASH_EVERY_MS / 1_000} s` },
       { pod: job('long'), shows: 'lines of 40 KB and more, which arrive in parts' },
@@ -100,6 +109,7 @@ export function startSamples(store: ObjectStore, onProblem: (error: unknown) => 
       { pod: job('unicode'), shows: 'many scripts, colours, emoji' },
     ],
     stored: fluentBit.stored,
+    since: new Date(startedAt).toISOString(),
     stop: async () => {
       clearInterval(ticking);
       clearInterval(uploading);

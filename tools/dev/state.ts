@@ -1,7 +1,7 @@
 import type { ObjectStore } from '@cordwood/log-store';
 import type { Queues } from '@cordwood/queues';
 import { MERGED_PREFIX, METADATA_PREFIX, RAW_PREFIX } from '@cordwood/s3-key-format';
-import { NAMESPACE } from './samples.ts';
+import type { Samples } from './samples.ts';
 
 /** The system's state at a glance, as one line. */
 export type AskState = (signal: AbortSignal) => Promise<string>;
@@ -10,12 +10,12 @@ export interface StateOptions {
   readonly store: ObjectStore;
   readonly queues: Pick<Queues, 'counts'>;
   readonly readerUrl: string;
-  /** Whole lines stored by the sample jobs, by `pod/container`; undefined: there are none. */
-  readonly stored: ReadonlyMap<string, number> | undefined;
+  /** Undefined: there are none. */
+  readonly samples: Pick<Samples, 'stored' | 'since'> | undefined;
 }
 
-export function createState({ store, queues, readerUrl, stored }: StateOptions): AskState {
-  const countReadable = stored && createReadableCounter(stored, readerUrl);
+export function createState({ store, queues, readerUrl, samples }: StateOptions): AskState {
+  const countReadable = samples && createReadableCounter(samples, readerUrl);
   return async (signal) => {
     const [raw, merged, jobs] = await Promise.all(
       [RAW_PREFIX, MERGED_PREFIX, METADATA_PREFIX].map((prefix) => countKeys(store, prefix, signal)),
@@ -45,7 +45,7 @@ async function countKeys(store: ObjectStore, prefix: string, signal: AbortSignal
  * Reads all sample logs and counts their lines. As they grow it does so less often, and then gives the numbers of the last time: both
  * are of the same moment, so that they can be compared.
  */
-function createReadableCounter(stored: ReadonlyMap<string, number>, readerUrl: string) {
+function createReadableCounter({ stored, since }: Pick<Samples, 'stored' | 'since'>, readerUrl: string) {
   let last: { written: number; readable: number | undefined } = { written: 0, readable: undefined };
   let notBefore = 0;
   return async (signal: AbortSignal) => {
@@ -55,7 +55,7 @@ function createReadableCounter(stored: ReadonlyMap<string, number>, readerUrl: s
     try {
       let readable = 0;
       for (const [name, lines] of before) {
-        const found = await countLines(name, readerUrl, signal);
+        const found = await countLines(name, { readerUrl, since, signal });
         // Those stored meanwhile may be among them, and do not count.
         readable += found >= lines && found <= (stored.get(name) ?? 0) ? lines : found;
       }
@@ -68,9 +68,16 @@ function createReadableCounter(stored: ReadonlyMap<string, number>, readerUrl: s
   };
 }
 
-async function countLines(name: string, readerUrl: string, signal: AbortSignal): Promise<number> {
+interface CountOptions {
+  readonly readerUrl: string;
+  /** Lines of earlier runs do not count. */
+  readonly since: string;
+  readonly signal: AbortSignal;
+}
+
+async function countLines(name: string, { readerUrl, since, signal }: CountOptions): Promise<number> {
   const [pod = '', container = ''] = name.split('/');
-  const query = new URLSearchParams({ namespace: NAMESPACE, container });
+  const query = new URLSearchParams({ container, since });
   const answer = await fetch(`${readerUrl}/api/v1/jobs/${pod}/log?${query.toString()}`, { signal });
   if (!answer.ok || answer.body === null) throw new Error(`${answer.status}`);
   let count = 0;

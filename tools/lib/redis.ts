@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findProgram, installPackage } from './programs.ts';
 
 export interface ProvidedRedis {
   url: string;
@@ -33,41 +34,12 @@ export async function provideRedis(env: NodeJS.ProcessEnv = process.env): Promis
   }
 }
 
-async function findProgram(...names: string[]): Promise<string | undefined> {
-  // Debian keeps some programs in sbin, which is not on every user's PATH.
-  const dirs = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  for (const name of names) {
-    for (const dir of dirs) {
-      const path = join(dir, name);
-      if (dir !== '' && (await isExecutable(path))) return path;
-    }
-  }
-  return undefined;
-}
-
-function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
 async function installServer(): Promise<string> {
-  if (process.getuid?.() === 0 && (await findProgram('apt-get'))) {
-    process.stderr.write('No redis-server found: installing the one of this distribution.\n');
-    const aptGet = (...args: string[]) => {
-      const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-      return spawnSync('apt-get', ['-y', '-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-    };
-    // Not `redis-server`: that package would start and enable a service of its own, while the program is in this one
-    // already (Debian's redis-server is a link to redis-check-rdb; which of them it is, it sees by its name).
-    const install = () => aptGet('install', '--no-install-recommends', 'redis-tools');
-    // The package lists of a fresh machine are often absent or out of date.
-    if (install() || (aptGet('update') && install())) {
-      const path = await findProgram('redis-check-rdb');
-      if (path) return path;
-    }
-  }
+  process.stderr.write('No redis-server found: installing the one of this distribution.\n');
+  // Not `redis-server`: that package would start and enable a service of its own, while the program is in this one
+  // already (Debian's redis-server is a link to redis-check-rdb; which of them it is, it sees by its name).
+  const path = (await installPackage('redis-tools')) ? await findProgram('redis-check-rdb') : undefined;
+  if (path !== undefined) return path;
   throw new Error(
     `No Redis: set REDIS_URL, or put ${SERVERS.join(' or ')} on the PATH (Debian: apt-get install redis-server).`,
   );
