@@ -14,12 +14,17 @@ export interface RawObject {
 export interface CorpusOptions {
   readonly pods: number;
   readonly filesPerPod: number;
-  /** Bytes of a file before compression. */
+  /** Bytes of a file before compression, `kubernetes` maps not counted. */
   readonly fileBytes: number;
   readonly gzip?: boolean;
-  /** Whether records carry the map that Fluent Bit's kubernetes filter adds. */
+  /** Whether records carry the map that Fluent Bit's kubernetes filter adds. The records themselves stay the same. */
   readonly kubernetes?: boolean;
+  /** Number of the first pod: others have other logs. Default 0. */
+  readonly firstPod?: number;
 }
+
+/** The minute of each pod's first file. */
+export const CORPUS_START = Date.UTC(2026, 10, 20, 10);
 
 const WORDS =
   'session loss queue user probe cache lease bucket gradient metric tensor image volume leader order dataset node config epoch timeout token request handler replica shard trace span mount secret layer object checkpoint'.split(
@@ -74,14 +79,15 @@ function message(random: Random, time: string): string {
 
 /** The corpus, object by object. */
 export function* corpus(options: CorpusOptions): Generator<RawObject> {
+  const { firstPod = 0 } = options;
   let index = 0;
-  for (let pod = 0; pod < options.pods; pod++) {
+  for (let pod = firstPod; pod < firstPod + options.pods; pod++) {
     const random = new Random(pod + 1);
     const name = `job-${random.hex(8)}-${pod.toString()}`;
     const containerId = random.hex(64);
     const map = `,"kubernetes":${JSON.stringify(kubernetesMap(name, containerId, random))}`;
     for (let file = 0; file < options.filesPerPod; file++) {
-      const start = Date.UTC(2026, 10, 20, 10, file);
+      const start = CORPUS_START + file * 60_000;
       const lines: string[] = [];
       const pace = 59_000 / (options.fileBytes / 200);
       for (let size = 0, at = 0; size < options.fileBytes; at += random.below(2 * pace)) {
@@ -90,9 +96,9 @@ export function* corpus(options: CorpusOptions): Generator<RawObject> {
         const text = message(random, time);
         const log = text === '' ? '' : `,"log":${JSON.stringify(text)}`;
         const stream = random.below(10) === 0 ? 'stderr' : 'stdout';
-        const line = `{"time":"${time}","stream":"${stream}","logtag":"F"${log}${options.kubernetes === true ? map : ''}}\n`;
-        lines.push(line);
-        size += line.length;
+        const fields = `{"time":"${time}","stream":"${stream}","logtag":"F"${log}`;
+        lines.push(options.kubernetes === true ? `${fields}${map}}\n` : `${fields}}\n`);
+        size += fields.length + 2;
       }
       const text = Buffer.from(lines.join(''));
       const key = formatRawKey({
