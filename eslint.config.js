@@ -10,7 +10,9 @@ const SPECS = ['**/*.spec.ts', 'apps/*/e2e/**/*.ts'];
 
 /** Which tags may import which; a project must satisfy the line of each of its tags. */
 const LAYERS = {
-  'layer:app': ['layer:service', 'layer:domain', 'layer:storage', 'layer:pure'],
+  'layer:app': ['layer:operations', 'layer:service', 'layer:domain', 'layer:storage', 'layer:pure'],
+  // What an operator does by hand, on top of what the workers do.
+  'layer:operations': ['layer:domain', 'layer:storage', 'layer:pure'],
   'layer:domain': ['layer:service', 'layer:storage', 'layer:pure'],
   'name:compaction': ['layer:storage', 'layer:pure'],
   'name:queues': ['layer:service', 'layer:pure'],
@@ -25,6 +27,7 @@ const PACKAGES = [
   { sourceTag: 'name:s3-key-format', allowedExternalImports: [] },
   { sourceTag: 'name:log-record', allowedExternalImports: [] },
   { sourceTag: 'name:pod-metadata', allowedExternalImports: ['zod'] },
+  { sourceTag: 'name:client', allowedExternalImports: [] },
 ];
 
 /**
@@ -125,6 +128,18 @@ export default defineConfig(
         { selector: "CallExpression[callee.name='Date']", message: AMBIENT },
         { selector: 'ImportExpression', message: 'A pure library loads nothing at run time.' },
       ],
+    },
+  },
+  {
+    // It runs in browsers too.
+    files: ['libs/client/src/**/*.ts'],
+    ignores: [...SPECS, '**/spec-server.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['node:*'], message: 'Browsers have no such thing.' }] },
+      ],
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'global', 'setImmediate'],
     },
   },
   {

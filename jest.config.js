@@ -9,7 +9,8 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', String.raw`\.s3\.spec\.ts$`],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.nx/', '<rootDir>/tmp/'],
   testEnvironment: 'node',
-  testTimeout: 60_000,
+  // Not a measure of anything: only what hangs is to end. Machines may be busy; longer than one wait of testkit's eventually().
+  testTimeout: 400_000,
   // Jest's own default leaves one of two cores idle.
   maxWorkers: 2,
   extensionsToTreatAsEsm: ['.ts'],
