@@ -3,7 +3,15 @@ import { get, type IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { eventually, putRaw, startFaultProxy } from '@cordwood/testkit';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { errorOf, logPath, putMerged, type Reader, startReader, startSystemAndReader } from './harness.ts';
+import {
+  errorOf,
+  logPath,
+  noStreamIsOpen,
+  putMerged,
+  type Reader,
+  startReader,
+  startSystemAndReader,
+} from './harness.ts';
 import { parseEvents, parseNdjson } from './three-states.ts';
 
 let reader: Reader;
@@ -233,7 +241,7 @@ test('followed text begins at once, though there is nothing to say, and ends wit
   expect(response.statusCode).toBe(200);
   await eventually('the stream is open', async () => (await reader.metric('cordwood_http_open_streams')) === 1);
   response.destroy();
-  await eventually('the stream is closed', async () => (await reader.metric('cordwood_http_open_streams')) === 0);
+  await noStreamIsOpen(reader);
 });
 
 test('wrong regular expressions: what is wrong', async () => {

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import {
   type AppProcess,
+  eventually,
   type FluentBitScenario,
   type ReferenceBucket,
   startTestSystem,
@@ -62,6 +63,10 @@ export async function fill(system: TestSystem, bucket: FluentBitScenario | Refer
     await system.store.put(key, body, contentType === undefined ? {} : { contentType });
   }
 }
+
+/** Resolves when no log is being sent: clients know of their stream's end before the server does. */
+export const noStreamIsOpen = (reader: Reader): Promise<unknown> =>
+  eventually('no stream is open', async () => (await reader.metric('cordwood_http_open_streams')) === 0);
 
 export const logPath = (job: string, parameters: Readonly<Record<string, string>> = {}): string =>
   `/api/v1/jobs/${job}/log?${new URLSearchParams(parameters).toString()}`;

@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { eventually, startFaultProxy, startTestSystem, type TestSystem } from '@cordwood/testkit';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { errorOf, logPath, putMerged, type Reader, startReader } from './harness.ts';
+import { errorOf, logPath, noStreamIsOpen, putMerged, type Reader, startReader } from './harness.ts';
 import { AUDIENCE, startOidcIssuer } from './oidc-issuer.ts';
 
 /** How much one client may ask for. */
@@ -28,7 +28,6 @@ async function open(reader: Reader, job: string, headers: Record<string, string>
   response.on('error', () => undefined);
   return response.pause();
 }
-const openStreams = (reader: Reader) => reader.metric('cordwood_http_open_streams');
 
 describe('RATE_LIMIT', () => {
   test('429 with Retry-After beyond it; probes and metrics are not counted', async () => {
@@ -123,7 +122,7 @@ describe('streams', () => {
       return response.status === 200 && (await response.text()) === 'line\n';
     });
     for (const stream of streams) stream.destroy();
-    await eventually('all are closed', async () => (await openStreams(reader)) === 0);
+    await noStreamIsOpen(reader);
     // Many after one another, each of which gives its place back.
     for (let n = 0; n < 10; n++) expect(await reader.text(logPath('small'))).toBe('line\n');
   });
@@ -144,7 +143,7 @@ describe('streams', () => {
       stream.resume();
       await eventually('it is closed', () => stream.closed);
       expect(stream.complete).toBe(false);
-      expect(await openStreams(reader)).toBe(0);
+      await noStreamIsOpen(reader);
       expect(await reader.text(logPath('small'))).toBe('line\n');
     } finally {
       await s3.stop();
@@ -176,7 +175,7 @@ describe('streams', () => {
     expect(slow.complete).toBe(false);
     expect(slow.destroyed).toBe(false);
     slow.destroy();
-    await eventually('both are closed', async () => (await openStreams(reader)) === 0);
+    await noStreamIsOpen(reader);
   });
 });
 

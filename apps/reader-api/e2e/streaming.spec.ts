@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { eventually, startFaultProxy, startTestSystem, type TestSystem } from '@cordwood/testkit';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { logPath, putMerged, type Reader, startCountingProxy, startReader } from './harness.ts';
+import { logPath, noStreamIsOpen, putMerged, type Reader, startCountingProxy, startReader } from './harness.ts';
 
 const MiB = 1024 * 1024;
 const FILES = 12;
@@ -56,7 +56,7 @@ test('a slow client slows the read down, and gets everything in the end', async 
     expect(received).toBe(size);
     expect(response.complete).toBe(true);
     expect((await memory(reader)) - before).toBeLessThan(120 * MiB);
-    expect(await reader.metric('cordwood_http_open_streams')).toBe(0);
+    await noStreamIsOpen(reader);
   } finally {
     await proxy.stop();
   }
@@ -77,7 +77,7 @@ test('a client that leaves ends the read', async () => {
     response.destroy();
     const line = await reader.app.line('request', (each) => each['route'] === '/api/v1/jobs/:job/log');
     expect(line).toMatchObject({ level: 'info', status: 499, clientLeft: true });
-    expect(await reader.metric('cordwood_http_open_streams')).toBe(0);
+    await noStreamIsOpen(reader);
     await eventually('the connection to S3 is closed', () => connections.open() === 0);
 
     // … or for the client.
@@ -86,7 +86,7 @@ test('a client that leaves ends the read', async () => {
     await untilStalled(reader);
     const asked = proxy.requests.length;
     paused.destroy();
-    await eventually('no stream is open', async () => (await reader.metric('cordwood_http_open_streams')) === 0);
+    await noStreamIsOpen(reader);
     await eventually('no connection is at work', () => connections.open() === 0);
     expect(proxy.requests).toHaveLength(asked);
     expect(reader.app.lines.filter((each) => each['level'] === 'error' || each['level'] === 'warn')).toEqual([]);

@@ -119,8 +119,8 @@ export function createApp(options: AppOptions): Express {
     // It adds to what the answer depends on already, such as its Origin.
     const { Vary, ...headers } = ended.headers ?? {};
     if (Vary !== undefined) response.vary(Vary);
-    if ('messages' in body) await sockets.send(to, headers, body.messages, httpMetrics);
-    else await sendReply(to, { ...ended, headers, body }, httpMetrics);
+    if ('messages' in body) await sockets.send(to, headers, body.messages);
+    else await sendReply(to, { ...ended, headers, body });
   };
   /** A stream until its answer is over. Throws ApiError. */
   const openStream = ({ request, response, exchange }: Sending, client: string): OpenStream => {

@@ -92,11 +92,14 @@ export async function compose(context: AppContext<ReaderConfig>): Promise<Compos
   // Never a reason to get no requests: there is no other replica that would know better.
   health.addReadiness('access', () => undefined, { details });
   const admit = createAdmit({ access, rate, proxies: config.TRUST_PROXY });
-  const streams = new Streams({
-    max: config.MAX_STREAMS,
-    maxPerClient: config.MAX_STREAMS_PER_CLIENT,
-    maxDurationMs: config.MAX_STREAM_DURATION,
-  });
+  const streams = new Streams(
+    {
+      max: config.MAX_STREAMS,
+      maxPerClient: config.MAX_STREAMS_PER_CLIENT,
+      maxDurationMs: config.MAX_STREAM_DURATION,
+    },
+    metrics,
+  );
   const sockets = new WebSockets({ pingInterval: config.WEBSOCKET_PING_INTERVAL });
   const app = createApp({
     routes,

@@ -23,7 +23,6 @@ export function createHttpMetrics(metrics: Metrics) {
       help: 'Bytes of bodies handed to the connection.',
       labels: ['route'],
     }),
-    openStreams: metrics.gauge({ name: 'cordwood_http_open_streams', help: 'Logs that are being sent.' }),
     errors: metrics.counter({
       name: 'cordwood_http_errors_total',
       help: 'Errors by code of the catalogue; broken=true: after the first byte, so that the client saw a broken transfer.',

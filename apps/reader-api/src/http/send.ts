@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { ApiError } from '../errors/catalogue.ts';
 import { toApiError } from '../errors/to-api-error.ts';
-import type { HttpMetrics } from '../metrics.ts';
 import type { Exchange } from './exchange.ts';
 import { gzipped } from './gzip.ts';
 import type { ApiReply, StreamBody } from './handler.ts';
@@ -18,9 +17,9 @@ export interface Sending {
 export type HttpReply = ApiReply & { readonly body: Exclude<ApiReply['body'], { readonly messages: unknown }> };
 
 /** Sends what a handler answered. Resolves when all is sent, or cannot be; never rejects. */
-export async function sendReply(to: Sending, reply: HttpReply, metrics: HttpMetrics): Promise<void> {
+export async function sendReply(to: Sending, reply: HttpReply): Promise<void> {
   const { status = 200, headers = {}, body } = reply;
-  if ('chunks' in body) await sendChunks(to, status, headers, body, metrics);
+  if ('chunks' in body) await sendChunks(to, status, headers, body);
   else if ('bytes' in body) sendBody(to, status, headers, body.contentType, body.bytes);
   else if ('none' in body) sendNothing(to, status, headers);
   else if ('text' in body) sendBody(to, status, headers, TEXT_TYPE, Buffer.from(body.text));
@@ -62,7 +61,6 @@ async function sendChunks(
   status: number,
   headers: Readonly<Record<string, string>>,
   { chunks, contentType, encoding }: StreamBody,
-  metrics: HttpMetrics,
 ): Promise<void> {
   const { request, response, exchange } = to;
   const encoded = encoding === 'gzip' ? gzipped(chunks) : chunks;
@@ -78,7 +76,6 @@ async function sendChunks(
   }
   // The first line may be long in coming.
   response.flushHeaders();
-  metrics.openStreams.inc();
   let failure: unknown;
   const counted = async function* () {
     try {
@@ -101,8 +98,6 @@ async function sendChunks(
   } catch (error) {
     // The client has left, which the exchange sees for itself; or it is told already.
     if (failure === undefined && !exchange.signal.aborted) sendError(to, toApiError(error));
-  } finally {
-    metrics.openStreams.dec();
   }
 }
 

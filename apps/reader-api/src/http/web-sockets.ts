@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ApiError } from '../errors/catalogue.ts';
 import { toApiError } from '../errors/to-api-error.ts';
-import type { HttpMetrics } from '../metrics.ts';
 import { type Sending, sendError } from './send.ts';
 import { SocketSender } from './socket-sender.ts';
 
@@ -90,7 +89,6 @@ export class WebSockets {
     to: Sending,
     headers: Readonly<Record<string, string>>,
     messages: AsyncIterable<Uint8Array>,
-    metrics: HttpMetrics,
   ): Promise<void> {
     const { response, exchange } = to;
     const socket = this.#open(to, { ...ofResponse(response), ...headers });
@@ -98,7 +96,6 @@ export class WebSockets {
       await endOf(messages);
       return;
     }
-    metrics.openStreams.inc();
     const sender = new SocketSender(socket, {
       pingInterval: this.#pingInterval,
       onSent: (bytes) => exchange.sent(bytes),
@@ -112,7 +109,6 @@ export class WebSockets {
       await sending;
     } finally {
       this.#senders.delete(sender);
-      metrics.openStreams.dec();
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Metrics } from '@cordwood/service';
 import { ApiError } from '../errors/catalogue.ts';
 
 export interface StreamLimits {
@@ -25,12 +26,13 @@ export class Streams {
   readonly #byClient = new Map<string, number>();
   #open = 0;
 
-  constructor(limits: StreamLimits) {
+  constructor(limits: StreamLimits, metrics: Metrics) {
     this.#limits = limits;
-  }
-
-  get size(): number {
-    return this.#open;
+    metrics.gauge({
+      name: 'cordwood_http_open_streams',
+      help: 'Logs that are being sent, as MAX_STREAMS counts them.',
+      collect: (gauge) => gauge.set(this.#open),
+    });
   }
 
   /** Throws ApiError `too_many_streams`. */
