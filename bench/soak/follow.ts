@@ -22,9 +22,9 @@ export function followLog(port: number, job: string, format: FollowFormat): Foll
   let next = 0;
   let ended = false;
   const take = (line: string): void => {
-    const number = /line (\d+) of job/.exec(line)?.[1];
+    const [said, number] = /line (\d+) of job.*, instance \d+/.exec(line) ?? [];
     if (number === undefined) return;
-    if (Number(number) !== next) faults.push(`${who}: line ${number} where ${next.toString()} was due`);
+    if (Number(number) !== next) faults.push(`${who}: "${said}" where ${next.toString()} was due`);
     next = Number(number) + 1;
   };
   const path = `127.0.0.1:${port.toString()}/api/v1/jobs/${job}/log`;

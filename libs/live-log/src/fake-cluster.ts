@@ -53,6 +53,9 @@ export class FakeCluster {
   openLogs = 0;
   logRequests = 0;
   podRequests = 0;
+  /** So many ms after a container has started or ended, the pod's status tells of it: kubelets serve logs by what they know themselves. */
+  statusLag = 0;
+  private readonly statuses: { readonly from: number; readonly containers: KubePod['containers'] }[] = [];
   private readonly clock: ManualClock;
   private readonly containers = new Map<string, FakeInstance[]>();
   private readonly waiting = new Set<string>();
@@ -65,6 +68,7 @@ export class FakeCluster {
       this.containers.set(name, []);
       this.waiting.add(name);
     }
+    this.noteStatus();
     this.kube = {
       pod: async () => Promise.resolve(this.pod()),
       log: async (request: PodLogRequest) => this.log(request),
@@ -96,6 +100,7 @@ export class FakeCluster {
     const instance = new FakeInstance(id, Math.floor(this.now));
     this.containers.get(name)?.push(instance);
     this.waiting.delete(name);
+    this.noteStatus();
     return instance;
   }
 
@@ -132,6 +137,7 @@ export class FakeCluster {
     current.file.closed = true;
     if (isFinal) this.finished = true;
     else this.waiting.add(name);
+    this.noteStatus();
     this.wake();
   }
 
@@ -158,6 +164,13 @@ export class FakeCluster {
       phase: this.finished ? 'Succeeded' : 'Running',
       deleting: false,
       finished: this.finished,
+      containers: this.statuses.findLast(({ from }) => from <= this.clock.now() - this.statusLag)?.containers ?? [],
+    };
+  }
+
+  private noteStatus(): void {
+    this.statuses.push({
+      from: this.statuses.length === 0 ? -Infinity : this.clock.now(),
       containers: [...this.containers].map(([name, all]) => {
         const isWaiting = this.waiting.has(name);
         const current = isWaiting ? undefined : all.at(-1);
@@ -184,7 +197,7 @@ export class FakeCluster {
           restartCount: Math.max(0, all.length - 1),
         };
       }),
-    };
+    });
   }
 
   private fail(): void {

@@ -127,6 +127,16 @@ export class HandOver {
     }
   }
 
+  /**
+   * Whether the log that was opened when this was the state is the instance's. It is asked for by the container's name: what runs when the kubelet
+   * opens it may be the next instance already, which its status tells a little later.
+   */
+  private async isStill({ kind }: InstanceState): Promise<boolean> {
+    const { reading, follow } = this.options;
+    if (follow) await reading.sleep(reading.timing.statusLag);
+    return (await this.state()).kind === kind;
+  }
+
   private open(state: InstanceState): LiveStream {
     const { reading, kube, namespace, pod, instance, follow } = this.options;
     const last = this.given.recent.last;
@@ -178,6 +188,7 @@ export class HandOver {
       }
       const [first] = held;
       if (first !== undefined && (stream.isOver || heldBytes > HELD || clock.now() >= decideAt)) {
+        if (!seek.foundAny && !(await this.isStill(state))) return 'stale';
         if (!seek.overlaps && !(await this.isFirst(first, state, stream))) {
           const bridge = new Bridge({
             reading,
@@ -185,7 +196,7 @@ export class HandOver {
             tail: this.archive.tail,
             archived: (notBefore) => this.archive.instance(notBefore),
             giveUpAt: this.options.giveUpAt(),
-            isStill: async () => (await this.state()).kind === state.kind,
+            isStill: () => this.isStill(state),
           });
           const end = yield* bridge.to(held);
           if (end === 'stale') return 'stale';

@@ -9,6 +9,8 @@ export interface Timing {
   /** How often a pod's status is looked at while it is followed, and how old a look may be to be shared. */
   readonly statusInterval: number;
   readonly statusAge: number;
+  /** How far a pod's status may be behind what its kubelet serves. */
+  readonly statusLag: number;
   /** How long after a line was written it may take to come to the archive; what is not there then is given up. */
   readonly archiveWait: number;
   /** Somebody who does not follow waits for the archive no longer than this. */
@@ -33,6 +35,7 @@ export const DEFAULT_TIMING: Timing = {
   lookInterval: 2_000,
   statusInterval: 2_000,
   statusAge: 1_000,
+  statusLag: 500,
   archiveWait: 120_000,
   waitOnce: 5_000,
   archiveMargin: 300_000,

@@ -10,13 +10,14 @@ import { archiveOf, Collected, instant, ManualClock, MAX_MESSAGE, quiet, upload 
 export type Step =
   | { readonly kind: 'write'; readonly lines: number; readonly pause: number }
   | { readonly kind: 'rotate'; readonly closes: boolean }
-  | { readonly kind: 'restart'; readonly hold: number }
+  | { readonly kind: 'restart'; readonly hold: number; readonly read: boolean }
   | { readonly kind: 'collect'; readonly delay: number; readonly lost: boolean }
   | { readonly kind: 'drop' }
   | { readonly kind: 'away'; readonly requests: number }
   | { readonly kind: 'step back'; readonly ms: number }
   | { readonly kind: 'merge'; readonly size: number }
   | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'status lag'; readonly ms: number }
   | { readonly kind: 'read'; readonly since: number | undefined };
 
 export interface Kinds {
@@ -33,7 +34,14 @@ export const steps = ({ losses, clockSteps }: Kinds): fc.Arbitrary<Step[]> => {
       arbitrary: fc.record({ kind: kind('write'), lines: fc.integer({ min: 1, max: 8 }), pause: fc.nat(900) }),
     },
     { weight: 2, arbitrary: fc.record({ kind: kind('rotate'), closes: fc.boolean() }) },
-    { weight: 1, arbitrary: fc.record({ kind: kind('restart'), hold: fc.constantFrom(0, 0, 3_000, 12_000) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: kind('restart'),
+        hold: fc.constantFrom(0, 0, 3_000, 12_000),
+        read: fc.boolean(),
+      }),
+    },
     {
       weight: 4,
       arbitrary: fc.record({
@@ -49,6 +57,7 @@ export const steps = ({ losses, clockSteps }: Kinds): fc.Arbitrary<Step[]> => {
       weight: 3,
       arbitrary: fc.record({ kind: kind('wait'), ms: fc.constantFrom(500, 2_000, 15_000, 40_000, 100_000, 400_000) }),
     },
+    { weight: 1, arbitrary: fc.record({ kind: kind('status lag'), ms: fc.constantFrom(0, 10, 100, 450) }) },
     { weight: 2, arbitrary: fc.record({ kind: kind('read'), since: fc.option(fc.nat(300), { nil: undefined }) }) },
     ...(clockSteps
       ? [{ weight: 1, arbitrary: fc.record({ kind: kind('step back'), ms: fc.integer({ min: 1, max: 8_000 }) }) }]
@@ -136,6 +145,10 @@ export async function play(history: readonly Step[], { store, compact }: World):
   let written = 0;
   /** By the node's clock. */
   const age = (): number => cluster.now - offset / 1000 - cluster.current().startedAt;
+  const write = async (pause: number): Promise<void> => {
+    cluster.write(`line ${written++}`, Math.max(0, clock.now() + 1 - offset) / 1000);
+    await advance(pause);
+  };
   cluster.exists = true;
   read(undefined);
   await advance(1);
@@ -143,10 +156,7 @@ export async function play(history: readonly Step[], { store, compact }: World):
   for (const step of history) {
     switch (step.kind) {
       case 'write':
-        for (let line = 0; line < step.lines; line++) {
-          cluster.write(`line ${written++}`, Math.max(0, clock.now() + 1 - offset) / 1000);
-          await advance(1 + step.pause);
-        }
+        for (let line = 0; line < step.lines; line++) await write(1 + step.pause);
         break;
       case 'rotate':
         // A file that is full so soon after its container's start is not noticed.
@@ -157,6 +167,10 @@ export async function play(history: readonly Step[], { store, compact }: World):
         cluster.end();
         await advance(step.hold);
         cluster.start();
+        if (!step.read) break;
+        // Somebody comes while the status may still tell of the instance before.
+        await write(1);
+        read(undefined);
         break;
       case 'collect':
         collect(step.delay, step.lost);
@@ -175,6 +189,9 @@ export async function play(history: readonly Step[], { store, compact }: World):
         break;
       case 'wait':
         await advance(step.ms);
+        break;
+      case 'status lag':
+        cluster.statusLag = step.ms;
         break;
       case 'read':
         read(step.since);

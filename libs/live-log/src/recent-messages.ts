@@ -95,6 +95,7 @@ export class Seek {
   private left = new Map<string, Remembered[]>();
   private metLast = false;
   private metAny = false;
+  private metGiven = false;
   private isLinked = false;
 
   constructor(recent: RecentMessages) {
@@ -104,6 +105,11 @@ export class Seek {
   /** The last message that was given was found: all that follows is new. */
   get foundLast(): boolean {
     return this.metLast;
+  }
+
+  /** A message that was given was found: it is the log of the same container instance. */
+  get foundAny(): boolean {
+    return this.metGiven;
   }
 
   /** Something was found that was given, or is earlier: what follows comes right after it. */
@@ -134,6 +140,7 @@ export class Seek {
     const [found] = index < 0 ? [] : left.splice(index, 1);
     if (found !== undefined) {
       this.metAny = true;
+      this.metGiven = true;
       if (found === this.recent.last) {
         this.metLast = true;
         this.left.clear();
