@@ -1,6 +1,6 @@
 import { decodeOddLine } from './decode-odd-line.ts';
 import type { LineFormat, OddLines } from './line-format.ts';
-import type { LogRecord } from './record.ts';
+import type { LogRecord, Part } from './record.ts';
 import { UsualLine } from './usual-line.ts';
 
 const NEWLINE = 0x0a;
@@ -43,25 +43,48 @@ export class LineDecoder {
   private decodeUsual(bytes: Uint8Array, start: number, end: number): LogRecord | undefined {
     const { line } = this;
     if (!line.scan(bytes, start, end)) return undefined;
+    if (!line.parsed) this.odd.oddFields++;
+    return new UsualRecord(bytes, line);
+  }
+}
+
+/**
+ * The record of a line that was scanned. A class, since V8 may come to believe that the objects of a literal live long, when some of the
+ * first ones do, and make all others among the old ones, where only full collections find them.
+ */
+class UsualRecord implements LogRecord {
+  readonly bytes: Uint8Array;
+  timeStart: number;
+  timeEnd: number;
+  timeBytes: Uint8Array;
+  readonly logStart: number;
+  readonly logEnd: number;
+  readonly escaped: boolean;
+  readonly stderr: boolean;
+  part: Part;
+  readonly parsed: boolean;
+  seconds: number;
+  nanos: number;
+  orderSeconds: number;
+  orderNanos: number;
+
+  constructor(bytes: Uint8Array, line: UsualLine) {
     const { timed, times, ownOrder, orderTimes, parsed } = line;
-    if (!parsed) this.odd.oddFields++;
     const seconds = timed ? times.seconds : NaN;
     const nanos = timed ? times.nanos : 0;
-    return {
-      bytes,
-      timeStart: line.timeStart,
-      timeEnd: line.timeEnd,
-      timeBytes: bytes,
-      logStart: line.logStart,
-      logEnd: line.logEnd,
-      escaped: line.escaped,
-      stderr: line.stderr,
-      part: line.part,
-      parsed,
-      seconds,
-      nanos,
-      orderSeconds: ownOrder ? orderTimes.seconds : parsed ? seconds : NaN,
-      orderNanos: ownOrder ? orderTimes.nanos : nanos,
-    };
+    this.bytes = bytes;
+    this.timeStart = line.timeStart;
+    this.timeEnd = line.timeEnd;
+    this.timeBytes = bytes;
+    this.logStart = line.logStart;
+    this.logEnd = line.logEnd;
+    this.escaped = line.escaped;
+    this.stderr = line.stderr;
+    this.part = line.part;
+    this.parsed = parsed;
+    this.seconds = seconds;
+    this.nanos = nanos;
+    this.orderSeconds = ownOrder ? orderTimes.seconds : parsed ? seconds : NaN;
+    this.orderNanos = ownOrder ? orderTimes.nanos : nanos;
   }
 }
