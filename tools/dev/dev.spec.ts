@@ -28,7 +28,8 @@ function startTool(...args: string[]) {
     },
   );
   running.add(tool);
-  const ended = once(tool, 'exit').then(([code]) => {
+  // `close` and not `exit`: its last words are to be read first.
+  const ended = once(tool, 'close').then(([code]) => {
     running.delete(tool);
     return code as number | null;
   });

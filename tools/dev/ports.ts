@@ -7,12 +7,12 @@ export interface Ports {
   take(preferred: number): Promise<number>;
 }
 
-/** `any`: whatever the system gives, instead of the preferred ones. */
+/** `any`: ports by chance, instead of the preferred ones. */
 export function createPorts({ any }: { readonly any: boolean }): Ports {
   const taken = new Set<number>();
   return {
     take: async (preferred) => {
-      for (let port = any ? 0 : preferred; port < 65_536; port++) {
+      for (let port = any ? byChance() : preferred; port < 65_536; port++) {
         if (taken.has(port)) continue;
         const free = await tryPort(port);
         if (free === undefined) continue;
@@ -24,7 +24,10 @@ export function createPorts({ any }: { readonly any: boolean }): Ports {
   };
 }
 
-/** The port, when it can be had on every address and on this machine's own; 0 gives any. */
+/** Not one of those that Linux gives to outgoing connections: what is free now is to be free when it is used. */
+const byChance = (): number => 10_000 + Math.floor(Math.random() * 20_000);
+
+/** The port, when it can be had on every address and on this machine's own. */
 async function tryPort(port: number): Promise<number | undefined> {
   const everywhere = await listenOnce(port);
   if (everywhere === undefined) return undefined;

@@ -13,7 +13,7 @@ export interface ProvidedRedis {
 }
 
 const SERVERS = ['redis-server', 'valkey-server'];
-const START_TIMEOUT = 10_000;
+const START_TIMEOUT = 60_000;
 const START_TRIES = 5;
 
 /**

@@ -21,7 +21,8 @@ function startFixture(mode: string, env: NodeJS.ProcessEnv = {}) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(app);
-  const exit = once(app, 'exit').then(([code]) => {
+  // `close` and not `exit`: its last lines are to be read first.
+  const exit = once(app, 'close').then(([code]) => {
     running.delete(app);
     return code as number | null;
   });
@@ -90,7 +91,7 @@ test('a store that is away at start: alive, not ready, until it comes', async ()
   app.kill('SIGUSR2');
   await untilLine('ready after retries');
   // Results stand for a second.
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 150_000;
   while ((await readiness(ready)).status !== 200) {
     if (Date.now() > deadline) throw new Error('never ready');
   }

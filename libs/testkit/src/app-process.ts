@@ -1,10 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
 /** A line of an app's log. */
 export type AppLogLine = Readonly<Record<string, unknown>>;
@@ -20,7 +20,7 @@ export interface AppProcess {
   readonly output: string;
   /** The first line with this message (so far, or to come) for which `match` holds. */
   line(message: string, match?: (line: AppLogLine) => boolean): Promise<AppLogLine>;
-  /** How it ended: exit code or signal. */
+  /** How it ended: exit code or signal. All that it had to say is read by then. */
   readonly ended: Promise<number | NodeJS.Signals>;
   kill(signal: NodeJS.Signals): void;
 }
@@ -46,7 +46,8 @@ export async function startApp(
   });
   const killOnExit = () => app.kill('SIGKILL');
   process.once('exit', killOnExit);
-  const ended = once(app, 'exit').then(([code, signal]) => {
+  // `close` and not `exit`: that may come before its last lines.
+  const ended = once(app, 'close').then(([code, signal]) => {
     process.off('exit', killOnExit);
     return (code ?? signal) as number | NodeJS.Signals;
   });
@@ -109,14 +110,4 @@ export async function eventually<T>(
     }
     await delay(25);
   }
-}
-
-/** A TCP port that is free now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await once(probe.close(), 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

@@ -34,7 +34,8 @@ export { compactPod, type CompactPodOptions } from './compact-pod.ts';
 export { Crash, DyingStore } from './dying-store.ts';
 export { MemoryObjectStore } from './memory-object-store.ts';
 export { openTestStore, type TestStore } from './test-store.ts';
-export { type AppLogLine, type AppProcess, eventually, freePort, startApp } from './app-process.ts';
+export { type AppLogLine, type AppProcess, eventually, startApp } from './app-process.ts';
+export { freePort } from './free-port.ts';
 export {
   isClean,
   putRaw,

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { createS3ObjectStore, type ObjectStore, PrefixedObjectStore } from '@cordwood/log-store';
 import { Redis } from 'ioredis';
-import { type AppProcess, freePort, startApp } from './app-process.ts';
+import { type AppProcess, startApp } from './app-process.ts';
 import { type EmbeddedS3, type EmbeddedS3Options, startEmbeddedS3 } from './embedded-s3.ts';
+import { freePort } from './free-port.ts';
 import { removeTestKeys, testQueuePrefix, testRedisUrl } from './redis.ts';
 
 /** A bucket, queues and processes for a test of the whole; everything in it is asked over HTTP, S3 and Redis only. */
