@@ -88,7 +88,7 @@ test('its jobs that were to be tried again, and those that failed there, do not 
   const compaction = new Queue('compaction', { connection: fixture.connection.producer, prefix: fixture.prefix });
   try {
     await ahead(async () => {
-      await compaction.add('compact', { pod: 'later' }, { jobId: 'compact-later', delay: 5_000 });
+      await compaction.add('compact', { pod: 'later' }, { jobId: 'compact-later', delay: 240_000 });
       await compaction.add('compact', { pod: 'failed' }, { jobId: 'compact-failed', attempts: 1 });
       const worker = fixture.workers({ compact: (): Promise<void> => Promise.reject(new Error('no')) });
       await expectSoon('failed', async () => (await queues.counts()).compaction.failed === 1);
