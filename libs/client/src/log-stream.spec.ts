@@ -94,7 +94,7 @@ test('what bears no place is not begun again', async () => {
 test('connections that last are no failures, however silent the job is', async () => {
   const silence: Answer = (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': \n\n');
-    setTimeout(() => response.socket?.destroy(), 60);
+    setTimeout(() => response.socket?.destroy(), 500);
   };
   server.script(silence, silence, silence, silence, streamOf(messages));
   expect(await logsOf(client({ retry: { attempts: 2, minDelay: 1, maxDelay: 20 } }).log('job'))).toEqual(messages);
@@ -155,20 +155,22 @@ test('after so many failures with nothing new between them, the last is thrown',
 });
 
 test('silence is a broken transfer, and signs of life are not', async () => {
+  // Far apart: a machine that stalls must not pass for silence.
+  const [BEAT, PATIENCE] = [2_000, 7_000];
   const beats: Answer = (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     let beat = 0;
     const timer = setInterval(() => {
       if (++beat < 5) response.write(': still here\n\n');
       else clearInterval(timer);
-    }, 600);
+    }, BEAT);
     response.on('close', () => clearInterval(timer));
   };
   server.script(beats, streamOf(messages));
   const begun = performance.now();
-  expect(await logsOf(client({ idleTimeout: 2000 }).log('job'))).toEqual(messages);
+  expect(await logsOf(client({ idleTimeout: PATIENCE }).log('job'))).toEqual(messages);
   // As long as there were signs of life it stayed, and left when there were none.
-  expect(performance.now() - begun).toBeGreaterThan(4 * 600 + 2000 - 50);
+  expect(performance.now() - begun).toBeGreaterThan(4 * BEAT + PATIENCE - 50);
 });
 
 describe('who stops', () => {

@@ -12,7 +12,7 @@ let api: KubeApiDouble;
 let kube: Kube;
 
 beforeEach(async () => {
-  cluster = await openCluster(await startKubeApi(), { timeoutMs: 5000 });
+  cluster = await openCluster(await startKubeApi(), { timeoutMs: 60_000 });
   ({ api, kube } = cluster);
 });
 
@@ -213,6 +213,8 @@ describe('reaching Kubernetes', () => {
       if (++answers % 2 === 0) request.socket.resetAndDestroy();
       else response.end('{}');
     });
+    // Longer than any pause of the test.
+    server.keepAliveTimeout = 600_000;
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const config = new KubeConfig();

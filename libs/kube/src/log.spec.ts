@@ -21,7 +21,7 @@ let api: KubeApiDouble;
 let kube: Kube;
 
 beforeEach(async () => {
-  cluster = await openCluster(await startKubeApi(), { timeoutMs: 5000 });
+  cluster = await openCluster(await startKubeApi(), { timeoutMs: 60_000 });
   ({ api, kube } = cluster);
 });
 
@@ -306,11 +306,11 @@ describe('a connection that breaks', () => {
 
   test('a body may take longer than its answer may take to begin', async () => {
     await cluster.close();
-    cluster = await openCluster(await startKubeApi(), { timeoutMs: 1000, logTimeoutMs: 1000 });
+    cluster = await openCluster(await startKubeApi(), { timeoutMs: 5_000, logTimeoutMs: 5_000 });
     ({ api, kube } = cluster);
     const container = api.createPod({ name: 'a' }).container();
     for (let i = 0; i < 10; i++) container.write('123456789');
-    api.fault({ fault: { bytesPerSecond: 50 } });
+    api.fault({ fault: { bytesPerSecond: 15 } });
     expect(await read()).toBe('123456789\n'.repeat(10));
   });
 

@@ -143,7 +143,9 @@ test('a store that is silent is given up and asked again', async () => {
   const store = await learnt(open({ idleTimeout: IMPATIENCE }));
   proxy.add({ fault: { hang: true } });
   expect(Buffer.from(await (await store.get(KEY)).bytes())).toEqual(CONTENT);
-  expect(statuses()).toEqual(['GetObject -', 'GetObject 200']);
+  expect(statuses()[0]).toBe('GetObject -');
+  // On a machine that stalls it may have been given up once more.
+  expect(statuses().at(-1)).toBe('GetObject 200');
 });
 
 /** By how many hours the clock is ahead that the request was signed with. */
