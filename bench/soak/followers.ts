@@ -13,6 +13,7 @@ const SAMPLE_MS = 5_000;
 const EVERY_MS = { restart: 900, rotation: 700, drop: 1_500 };
 /** A kubelet looks every ten seconds for logs that have become too long: none is rotated right after its start. */
 const FIRST_ROTATION_MS = 10_000;
+const STATUS_LAG_MS = 300;
 const LAST_LINES_MS = 4 * 60_000;
 
 interface Job {
@@ -27,7 +28,7 @@ interface Job {
  * Kubernetes break, uploads come late, and the workers merge and clean. Every client must get every line once, in order.
  */
 export async function soakFollowers(system: SoakSystem, seconds: number, clientCount: number): Promise<Figures> {
-  const kube = await startKubeApi();
+  const kube = await startKubeApi({ statusLag: STATUS_LAG_MS });
   try {
     return await run(system, kube, seconds, clientCount);
   } finally {

@@ -32,8 +32,11 @@ export class PodDouble {
   private readonly world: Pick<ContainerWorld, 'runtime' | 'now' | 'today'>;
   private readonly removed: () => void;
   private version = 1;
+  /** What the status says that is behind; undefined: it is not. */
+  private published: object | undefined;
 
-  constructor(options: PodOptions, world: PodDouble['world'], removed: () => void) {
+  /** `statusLag`: as of {@link KubeApiOptions}. */
+  constructor(options: PodOptions, world: PodDouble['world'], statusLag: number, removed: () => void) {
     const { name, namespace = 'jobs' } = options;
     this.namespace = namespace;
     this.name = name;
@@ -45,6 +48,7 @@ export class PodDouble {
     this.createdAt = world.today();
     const changed = () => {
       this.version++;
+      if (statusLag > 0) setTimeout(() => (this.published = this.status), statusLag).unref();
     };
     const doubles = (list: readonly ContainerOptions[] = []) =>
       list.map((each) => new ContainerDouble(each, { namespace, pod: name, changed, ...world }));
@@ -52,6 +56,7 @@ export class PodDouble {
     this.containers = doubles(options.containers ?? [{ name, ...unscheduled }]);
     this.initContainers = doubles(options.initContainers);
     this.ephemeralContainers = doubles(options.ephemeralContainers);
+    if (statusLag > 0) this.published = this.status;
   }
 
   get all(): readonly ContainerDouble[] {
@@ -125,7 +130,6 @@ export class PodDouble {
   /** As the API has it. */
   json(): object {
     const specs = (list: readonly ContainerDouble[]) => list.map(({ name, image }) => ({ name, image, resources: {} }));
-    const statuses = (list: readonly ContainerDouble[]) => list.map((each) => each.statusJson());
     const { initContainers: init, ephemeralContainers: ephemeral } = this;
     return {
       kind: 'Pod',
@@ -138,18 +142,24 @@ export class PodDouble {
         restartPolicy: 'OnFailure',
         ...(this.scheduled && { nodeName: 'node-1' }),
       },
-      status: {
-        phase: this.phase,
-        ...(this.scheduled && {
-          hostIP: '192.0.2.1',
-          podIP: '192.0.2.2',
-          startTime: second(this.createdAt),
-          containerStatuses: statuses(this.containers),
-          ...(init.length > 0 && { initContainerStatuses: statuses(init) }),
-          ...(ephemeral.length > 0 && { ephemeralContainerStatuses: statuses(ephemeral) }),
-        }),
-        qosClass: 'BestEffort',
-      },
+      status: this.published ?? this.status,
+    };
+  }
+
+  private get status(): object {
+    const statuses = (list: readonly ContainerDouble[]) => list.map((each) => each.statusJson());
+    const { initContainers: init, ephemeralContainers: ephemeral } = this;
+    return {
+      phase: this.phase,
+      ...(this.scheduled && {
+        hostIP: '192.0.2.1',
+        podIP: '192.0.2.2',
+        startTime: second(this.createdAt),
+        containerStatuses: statuses(this.containers),
+        ...(init.length > 0 && { initContainerStatuses: statuses(init) }),
+        ...(ephemeral.length > 0 && { ephemeralContainerStatuses: statuses(ephemeral) }),
+      }),
+      qosClass: 'BestEffort',
     };
   }
 }

@@ -30,6 +30,8 @@ export interface KubeApiOptions {
   readonly runtime?: string;
   /** Milliseconds since 1970; default: the machine's. Lines without a time of their own take it. */
   readonly clock?: () => number;
+  /** So many ms after a container has started or ended, its pod's status says so; the log is that of the new instance at once. Default 0. */
+  readonly statusLag?: number;
 }
 
 /**
@@ -66,7 +68,7 @@ export interface KubeApiDouble {
 
 /** Starts a Kubernetes API without any pods. */
 export async function startKubeApi(options: KubeApiOptions = {}): Promise<KubeApiDouble> {
-  const { runtime = 'containerd', clock = Date.now, tls } = options;
+  const { runtime = 'containerd', clock = Date.now, statusLag = 0, tls } = options;
   const pods = new Map<string, PodDouble>();
   const namespaces = new Set(['default', 'jobs']);
   const users = new Map<string, UserDouble>();
@@ -167,7 +169,7 @@ export async function startKubeApi(options: KubeApiOptions = {}): Promise<KubeAp
     createPod: (podOptions) => {
       const key = `${podOptions.namespace ?? 'jobs'}/${podOptions.name}`;
       if (pods.has(key)) throw new Error(`there is a pod ${key} already`);
-      const pod = new PodDouble(podOptions, world, () => {
+      const pod = new PodDouble(podOptions, world, statusLag, () => {
         if (pods.get(key) === pod) pods.delete(key);
       });
       pods.set(key, pod);
