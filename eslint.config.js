@@ -21,7 +21,8 @@ const LAYERS = {
   'layer:pure': ['layer:pure'],
   // Itself too: the ignored cycle below makes Nx look at testkit's own relative imports as well.
   'layer:test': ['layer:test', 'layer:domain', 'layer:service', 'layer:storage', 'layer:pure'],
-  'layer:tooling': ['layer:test', 'layer:domain', 'layer:service', 'layer:storage', 'layer:pure'],
+  // Apps: what they are configured by, for documentation and manifests.
+  'layer:tooling': ['layer:app', 'layer:test', 'layer:domain', 'layer:service', 'layer:storage', 'layer:pure'],
 };
 const PACKAGES = [
   { sourceTag: 'name:s3-key-format', allowedExternalImports: [] },

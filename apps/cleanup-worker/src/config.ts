@@ -14,7 +14,7 @@ import type { z } from 'zod';
 const { CLEANUP_DELAY, ORPHAN_AGE, CONCURRENCY } = compactionVariables;
 
 /** The environment of the cleanup worker. */
-export const schema = defineConfig(
+export const configSchema = defineConfig(
   {
     ...processVariables,
     ...storageVariables,
@@ -26,7 +26,7 @@ export const schema = defineConfig(
   },
   cleanupRules,
 );
-export type Config = z.output<typeof schema>;
+export type Config = z.output<typeof configSchema>;
 
 /** What of it a dry run needs. */
 export const dryRunSchema = defineConfig({ ...storageVariables, ...retentionVariables });

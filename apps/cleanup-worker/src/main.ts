@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { exitWhenUnread, runApp } from '@cordwood/service';
 import { compose } from './compose.ts';
-import { schema } from './config.ts';
+import { configSchema } from './config.ts';
 import { dryRun } from './dry-run.ts';
 
 const { argv, env, stdout, stderr } = process;
 const [argument, ...more] = argv.slice(2);
 
 if (argument === undefined) {
-  process.exit(await runApp({ name: 'cleanup-worker', schema, env, compose }));
+  process.exit(await runApp({ name: 'cleanup-worker', schema: configSchema, env, compose }));
 } else if (argument === '--dry-run' && more.length === 0) {
   exitWhenUnread((code) => process.exit(code));
   const code = await dryRun(env, {

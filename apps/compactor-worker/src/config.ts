@@ -10,8 +10,8 @@ import {
 import type { z } from 'zod';
 
 /** The environment of the compactor worker. */
-export const schema = defineConfig(
+export const configSchema = defineConfig(
   { ...processVariables, ...storageVariables, ...queueVariables, ...compactionVariables },
   [...cleanupRules, ...mergeRules],
 );
-export type Config = z.output<typeof schema>;
+export type Config = z.output<typeof configSchema>;

@@ -1,5 +1,5 @@
 import { runApp } from '@cordwood/service';
 import { compose } from './compose.ts';
-import { schema } from './config.ts';
+import { configSchema } from './config.ts';
 
-process.exit(await runApp({ name: 'compactor-worker', schema, env: process.env, compose }));
+process.exit(await runApp({ name: 'compactor-worker', schema: configSchema, env: process.env, compose }));

@@ -199,5 +199,7 @@ test('every variable is described, for the documentation', () => {
     name: 'SCAN_INTERVAL',
     description: 'How often the bucket is searched for pods with new raw files.',
     default: '1m',
+    allowed: 'a duration such as 500ms, 90s, 15m, 1h or 7d, at least 1s',
   });
+  expect(described.filter(({ allowed }) => allowed === '')).toEqual([]);
 });

@@ -68,14 +68,23 @@ export function loadConfig<Shape extends z.ZodRawShape>(
 /** A variable as documentation shows it. */
 export interface VariableDescription extends VariableInfo {
   readonly name: string;
+  /** What may stand there, as error messages have it: `a duration like 15m, at least 1s`. */
+  readonly allowed: string;
 }
 
 /** Every variable of a configuration, in the order of its declaration; for generated documentation. */
 export function describeConfig(schema: z.ZodObject): VariableDescription[] {
   return Object.keys(schema.shape).map((name) => ({
     name,
+    allowed: allowedBy(schema.shape[name]),
     ...(infoOf(schema.shape, name) ?? { description: '' }),
   }));
+}
+
+/** What a variable's schema says to what is never allowed, as nothing in an environment is null. */
+function allowedBy(field: unknown): string {
+  const message = field instanceof z.ZodType ? field.safeParse(null).error?.issues[0]?.message : undefined;
+  return message?.replace(/ (?:is|are) allowed$/, '') ?? '';
 }
 
 function infoOf(shape: z.ZodRawShape, name: string): VariableInfo | undefined {

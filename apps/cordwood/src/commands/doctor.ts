@@ -4,7 +4,7 @@ import { commitsSafely, createS3ObjectStore, MetadataStore, PrefixedObjectStore 
 import { isPodName } from '@cordwood/s3-key-format';
 import { loadConfig } from '@cordwood/service';
 import { type Command, UsageError } from '../command.ts';
-import { type Config, schema } from '../config.ts';
+import { type Config, configSchema } from '../config.ts';
 import { createReport, type Report } from './doctor-report.ts';
 
 const HELP = `cordwood doctor [pod…] [options]
@@ -48,7 +48,7 @@ export const doctor: Command = {
       context.out(HELP);
       return 0;
     }
-    const config = loadConfig(schema, context.env);
+    const config = loadConfig(configSchema, context.env);
     const s3 = createS3ObjectStore({ bucket: config.LOGS_BUCKET, forcePathStyle: config.S3_FORCE_PATH_STYLE });
     try {
       if (values.repair === true && !commitsSafely(await s3.probe(config.BUCKET_PREFIX)) && !values['workers-stopped'])
