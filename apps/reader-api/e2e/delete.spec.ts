@@ -46,6 +46,9 @@ test('the log is gone at once, its objects soon, and repeating it does no harm',
   await putRaw(system.store, { pod: 'p', index: 0, messages: ['merged'] });
   const compactor = await system.start('compactor-worker', { COMPACTION_INTERVAL: '1h' });
   await compactor.line('pod compacted', (line) => line['pod'] === 'p' && line['result'] === 'merged');
+  // It says so before it has written down that the pod is to rest.
+  compactor.kill('SIGTERM');
+  await compactor.ended;
   await putRaw(system.store, { pod: 'p', index: 1, messages: ['raw'] });
   await putRaw(system.store, { pod: 'p', index: 2, namespace: 'other', messages: ['of another'] });
   expect(await reader.text(logPath('p', { namespace: 'jobs' }))).toBe('merged\nraw\n');

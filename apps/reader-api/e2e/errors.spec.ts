@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { putRaw, startFaultProxy } from '@cordwood/testkit';
+import { type AppLogLine, eventually, putRaw, startFaultProxy } from '@cordwood/testkit';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { errorOf, logPath, putMerged, type Reader, startReader, startSystemAndReader } from './harness.ts';
 
@@ -109,7 +109,11 @@ describe('what is not there', () => {
 test.each(['/ping', '/api/v1/ping', '/healthz', '/readyz', '/metrics', '/api/v1/jobs', '/api/v1/jobs/job', log])(
   '%s: 200, with the version',
   async (path) => {
-    const response = await reader.get(path);
+    const response = await eventually('it is well', async () => {
+      const each = await reader.get(path);
+      // Readiness is a matter of time on a busy machine.
+      return (path !== '/readyz' || each.status === 200) && each;
+    });
     expect(response.status).toBe(200);
     expect(response.headers.get('x-service-version')).toMatch(/^cordwood\/\d+\.\d+\.\d+/);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -124,7 +128,8 @@ test('Pong', async () => {
 
 test('metrics and probes are on METRICS_PORT too', async () => {
   for (const path of ['/healthz', '/readyz', '/metrics']) {
-    expect((await fetch(reader.app.opsUrl + path)).status).toBe(200);
+    const isWell = async () => (await fetch(reader.app.opsUrl + path)).status === 200;
+    expect(await eventually(`${path}: 200`, isWell)).toBe(true);
   }
 });
 
@@ -218,34 +223,38 @@ test('a bad variable ends the process with what is allowed', async () => {
 });
 
 test('the access log: one line per request, and nothing of its query', async () => {
-  await reader.get(`${log}?separator=top-secret&timestamps=1`);
-  await reader.get(`${log}?since=top-secret`);
-  // Answered after those, and so logged.
-  await reader.get('/last');
-  const last = await reader.app.line('request', ({ path }) => path === '/last');
-  const lines = reader.app.lines.slice(0, reader.app.lines.indexOf(last));
-  expect(lines.at(-2)).toMatchObject({
+  await putRaw(reader.system.store, { pod: 'logged', index: 0, messages: ['one'] });
+  const path = '/api/v1/jobs/logged/log';
+  for (const query of ['separator=top-secret&timestamps=1', 'since=top-secret'])
+    await (await reader.get(`${path}?${query}`)).text();
+  const isOfThem = (line: AppLogLine) => line['path'] === path;
+  const good = await reader.app.line('request', (line) => isOfThem(line) && line['status'] === 200);
+  const bad = await reader.app.line('request', (line) => isOfThem(line) && line['status'] !== 200);
+  expect(good).toMatchObject({
     level: 'info',
     method: 'GET',
     route: '/api/v1/jobs/:job/log',
-    path: log,
+    path,
     status: 200,
     sentBytes: '2026-11-20T10:00:00.000000000Z one\n'.length,
     durationMs: expect.any(Number),
     firstByteMs: expect.any(Number),
   });
-  expect(lines.at(-1)).toMatchObject({ status: 400, errorCode: 'invalid_parameter' });
-  expect(JSON.stringify(lines)).not.toContain('top-secret');
+  expect(bad).toMatchObject({ status: 400, errorCode: 'invalid_parameter' });
+  // Whatever else there is to say of them has been said before this one.
+  await reader.get('/last');
+  await reader.app.line('request', (line) => line['path'] === '/last');
+  expect(reader.app.lines.filter(isOfThem)).toHaveLength(2);
+  expect(reader.app.output).not.toContain('top-secret');
 });
 
 test('SIGTERM ends the process in order and at once, whatever connections are open', async () => {
-  const own = await startReader(reader.system);
+  // Longer than the test may take: nothing waits for that.
+  const own = await startReader(reader.system, { SHUTDOWN_TIMEOUT: '10m' });
   const unused = connect(Number(new URL(own.url).port), '127.0.0.1');
   await once(unused, 'connect');
   expect(await own.text('/ping')).toBe('Pong');
   own.app.kill('SIGTERM');
   expect(await own.app.ended).toBe(0);
-  const stopped = own.app.lines.find((line) => line['message'] === 'stopped');
-  expect(Number(stopped?.['durationMs'])).toBeLessThan(20_000);
   unused.destroy();
 });

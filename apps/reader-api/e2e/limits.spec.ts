@@ -44,9 +44,10 @@ describe('RATE_LIMIT', () => {
     expect(wait).toBeLessThanOrEqual(60);
     expect(refused.headers.get('ratelimit')).toContain('r=0');
     expect(await errorOf(refused)).toMatchObject({ status: 429, code: 'too_many_requests' });
-    for (const path of ['/healthz', '/readyz', '/metrics', '/ping', '/openapi.json']) {
+    for (const path of ['/healthz', '/metrics', '/ping', '/openapi.json']) {
       expect((await reader.get(path)).status).toBe(200);
     }
+    expect((await reader.get('/readyz')).status).not.toBe(429);
   });
 
   test('X-Forwarded-For is looked at only behind proxies, and only at what these wrote', async () => {
@@ -133,7 +134,8 @@ describe('streams', () => {
   ])('MAX_STREAM_DURATION: the transfer to a client %s breaks off, and what it held is free', async (_, takes) => {
     const s3 = await startFaultProxy(system.env['AWS_ENDPOINT_URL_S3'] ?? '');
     try {
-      const reader = await startReader(system, { MAX_STREAM_DURATION: '1s', AWS_ENDPOINT_URL_S3: s3.endpoint });
+      // A busy machine may stall for seconds: what is to end in time has that much.
+      const reader = await startReader(system, { MAX_STREAM_DURATION: '8s', AWS_ENDPOINT_URL_S3: s3.endpoint });
       // In the middle of the log S3 falls silent.
       if (takes) s3.add({ match: ({ url }) => url.includes('_4.gz'), fault: { stallAfter: 100 } });
       const stream = await open(reader, 'large');
@@ -151,11 +153,12 @@ describe('streams', () => {
   });
 
   test('IDLE_CLIENT_TIMEOUT: who takes nothing is cut off, who is slow is not', async () => {
-    const reader = await startReader(system, { IDLE_CLIENT_TIMEOUT: '3s' });
+    // Far longer than the pauses of who is slow, on a busy machine too.
+    const reader = await startReader(system, { IDLE_CLIENT_TIMEOUT: '10s' });
     const cutOff = () => reader.app.lines.filter((each) => each['errorCode'] === 'client_idle');
     const slow = await open(reader, 'large');
     let taken = 0;
-    const taking = setInterval(() => (taken += (slow.read() as Buffer | null)?.length ?? 0), 50);
+    const taking = setInterval(() => (taken += (slow.read() as Buffer | null)?.length ?? 0), 100);
     try {
       // Whoever is slow outlasts two that are idle, one after the other: by the reader's own clock, twice the time.
       for (const nth of [1, 2]) {

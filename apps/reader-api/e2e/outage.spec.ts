@@ -10,7 +10,7 @@ test('S3 goes away and comes back', async () => {
   await putRaw(system.store, { pod: 'job', index: 0, messages: ['one'] });
   const reader = await startReader(system);
   expect(await reader.text(logPath('job'))).toBe('one\n');
-  expect((await reader.get('/readyz')).status).toBe(200);
+  await eventually('ready', async () => (await reader.get('/readyz')).status === 200);
 
   await system.stopS3();
   for (const path of [logPath('job'), '/api/v1/jobs', '/api/v1/jobs/job']) {

@@ -17,7 +17,7 @@ import {
 } from './three-states.ts';
 
 let states: ThreeStates;
-beforeAll(async () => void (states = await startThreeStates()), 180_000);
+beforeAll(async () => void (states = await startThreeStates()));
 afterAll(() => states.close());
 
 /** What the messages of an answer are, in whatever format. */

@@ -50,20 +50,16 @@ test('a read that began before merging goes on after cleaning, to the byte', asy
 
   await system.start('compactor-worker');
   await system.start('cleanup-worker');
-  await eventually('all raw files are merged and gone', () => isClean(system, 'p'), 60_000);
+  await eventually('all raw files are merged and gone', () => isClean(system, 'p'));
   chunks.push(...(await begin(response, 12_000_000)));
 
   // What was merged is merged again, with a file that comes now, and the first merged files are deleted.
   const files = await system.keys('data/p/');
   await put(FILES);
-  await eventually(
-    'merged files are replaced and gone',
-    async () => {
-      const now = new Set(await system.keys('data/p/'));
-      return (await isClean(system, 'p')) && files.some((key) => !now.has(key));
-    },
-    60_000,
-  );
+  await eventually('merged files are replaced and gone', async () => {
+    const now = new Set(await system.keys('data/p/'));
+    return (await isClean(system, 'p')) && files.some((key) => !now.has(key));
+  });
   const text = await finish(response, chunks);
   expect(response.complete).toBe(true);
   expect([textOf(FILES), textOf(FILES + 1)].includes(text)).toBe(true);
