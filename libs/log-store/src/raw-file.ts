@@ -175,17 +175,12 @@ export class RawFile {
 /** The body in a buffer of the pool. */
 async function fetched(body: ObjectBody, buffers: BufferPool): Promise<Kept> {
   const buffer = buffers.take(body.size);
-  let length = 0;
   try {
-    for await (const chunk of body.chunks) {
-      buffer.set(chunk, length);
-      length += chunk.length;
-    }
+    return { bytes: await body.bytes(buffer), buffer };
   } catch (error) {
     buffers.give(buffer);
     throw error;
   }
-  return { bytes: buffer.subarray(0, length), buffer };
 }
 
 /** The ordering time of the first record, as far as the beginning of the file's bytes tells it. */

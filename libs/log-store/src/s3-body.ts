@@ -1,14 +1,14 @@
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type BodyConnection, ENDED } from './body-connection.ts';
 import { StoreError, type StoreErrorDetails, StoreUnavailableError } from './errors.ts';
 
 /** A body whose first connection is open. */
 export interface BodySource {
-  readonly first: Readable;
+  readonly first: BodyConnection;
   /** Bytes that the whole body must have. */
   readonly size: number;
   /** The rest from this position (counted from the body's own start), of the very same object; rejects if that is gone or replaced. */
-  reopen(position: number): Promise<Readable>;
+  reopen(position: number): Promise<BodyConnection>;
   readonly details: StoreErrorDetails;
   readonly signal?: AbortSignal | undefined;
   readonly retryDelay?: number | undefined;
@@ -23,109 +23,119 @@ const SLOW_READER = 5_000;
 const RETRY_DELAY = 100;
 
 /**
- * The body as chunks, resumed where a connection broke off. Ends only when all of `size` has been given out; throws
- * otherwise. Whatever way the iteration ends, the connection is closed.
+ * A body that is resumed where a connection broke off. It ends only when all of `size` has been given out, and throws otherwise. Whatever way
+ * reading ends, the connection is closed.
  */
-export function bodyChunks(source: BodySource): AsyncIterable<Uint8Array> {
-  let used = false;
-  return {
-    [Symbol.asyncIterator]() {
-      if (used) throw new StoreError('the body was already read', source.details);
-      used = true;
-      const chunks = readOn(source);
+export class ResumedBody {
+  readonly #source: BodySource;
+  #connection: BodyConnection;
+  #position = 0;
+  #sinceBreak = 0;
+  #resumes = 0;
+  #isUsed = false;
+
+  constructor(source: BodySource) {
+    this.#source = source;
+    this.#connection = source.first;
+  }
+
+  /** The body as chunks. */
+  readonly chunks: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => {
+      this.#use();
+      let isOver = false;
+      let givenAt = Infinity;
       return {
-        next: () => chunks.next(),
-        // A generator that was never started would not run its own clean-up.
-        return: () => {
-          source.first.destroy();
-          return chunks.return(undefined);
+        next: async () => {
+          if (performance.now() - givenAt > SLOW_READER) this.#resumes = 0;
+          const value = isOver ? undefined : await this.#closing(() => this.#next());
+          givenAt = performance.now();
+          isOver = value === undefined;
+          return value === undefined ? { done: true, value } : { done: false, value };
+        },
+        return: async () => {
+          isOver = true;
+          this.#connection.close();
+          return Promise.resolve({ done: true, value: undefined });
         },
       };
     },
   };
-}
 
-async function* readOn(source: BodySource): AsyncGenerator<Uint8Array, undefined, undefined> {
-  const { size, signal, details } = source;
-  let connection = chunksOf(source.first);
-  let position = 0;
-  let sinceBreak = 0;
-  let resumes = 0;
-  try {
-    for (;;) {
-      const step = await connection.next();
-      signal?.throwIfAborted();
-      if (step.chunk !== undefined) {
-        position += step.chunk.length;
-        sinceBreak += step.chunk.length;
-        if (position > size) throw new StoreError(`more than the announced ${size} bytes`, details);
-        const given = performance.now();
-        yield step.chunk;
-        if (sinceBreak >= PROGRESS || performance.now() - given > SLOW_READER) resumes = 0;
-      } else if (position === size) {
-        // Read to its very end, not just to the last byte: else the connection could not be used again.
-        return;
-      } else {
-        connection.close();
-        const resumed = await resume(source, position, resumes, step.broken);
-        connection = chunksOf(resumed.stream);
-        resumes = resumed.resumes;
-        sinceBreak = 0;
+  /** All of it, in `target` when that is large enough, else in an array of its own. */
+  async bytes(target?: Uint8Array): Promise<Uint8Array> {
+    this.#use();
+    const { size } = this.#source;
+    const bytes = target !== undefined && target.length >= size ? target.subarray(0, size) : Buffer.allocUnsafe(size);
+    await this.#closing(async () => {
+      for (let isOver = false; !isOver;) {
+        const { end, broken } = await this.#connection.fill(bytes, this.#position);
+        isOver = await this.#came(end - this.#position, broken);
       }
-    }
-  } finally {
-    connection.close();
+    });
+    return bytes;
   }
-}
 
-/** What comes next on a connection: a chunk, or its end, with an error or (wrongly or rightly) without. */
-type Step = { readonly chunk: Uint8Array } | { readonly chunk?: undefined; readonly broken: unknown };
+  #use(): void {
+    if (this.#isUsed) throw new StoreError('the body was already read', this.#source.details);
+    this.#isUsed = true;
+  }
 
-function chunksOf(stream: Readable): { next(): Promise<Step>; close(): void } {
-  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-  return {
-    async next() {
-      try {
-        const next = await iterator.next();
-        return next.done === true ? { broken: new Error('the connection ended early') } : { chunk: next.value };
-      } catch (error) {
-        return { broken: error };
-      }
-    },
-    close: () => void stream.destroy(),
-  };
-}
-
-/** A new connection that goes on at `position`, after a pause that grows with the resumes so far. */
-async function resume(
-  source: BodySource,
-  position: number,
-  resumes: number,
-  broken: unknown,
-): Promise<{ stream: Readable; resumes: number }> {
-  const { signal, size, details } = source;
-  for (let tries = resumes + 1; tries <= MAX_RESUMES; tries++) {
-    await delay((source.retryDelay ?? RETRY_DELAY) * 2 ** (tries - 1), undefined, signal && { signal }).catch(() =>
-      signal?.throwIfAborted(),
-    );
+  async #closing<T>(read: () => Promise<T>): Promise<T> {
     try {
-      return { stream: await source.reopen(position), resumes: tries };
+      return await read();
     } catch (error) {
-      // Anything else (the object replaced, gone, forbidden) stays so.
-      if (!(error instanceof StoreUnavailableError)) throw error;
+      this.#connection.close();
+      throw error;
     }
   }
-  const message = `the body broke off after ${position} of ${size} bytes: ${String(broken)}`;
-  throw new StoreUnavailableError(message, { ...details, cause: broken });
-}
 
-/** All chunks as one array of exactly `size` bytes. */
-export async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(size);
-  let position = 0;
-  for await (const chunk of chunks) {
-    bytes.set(chunk, position);
-    position += chunk.length;
+  async #next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      let chunk: Uint8Array | undefined;
+      let broken: unknown = ENDED;
+      try {
+        chunk = await this.#connection.next();
+      } catch (error) {
+        broken = error;
+      }
+      // Read to its very end, not just to the last byte: else the connection could not be used again.
+      if (await this.#came(chunk?.length ?? 0, chunk === undefined ? broken : undefined)) return undefined;
+      if (chunk !== undefined) return chunk;
+    }
   }
-  return bytes;
+
+  /** Counts what came, and goes on with a new connection when the old one ended too early. Gives whether all has come. */
+  async #came(bytes: number, ended: unknown): Promise<boolean> {
+    const { size, signal, details } = this.#source;
+    signal?.throwIfAborted();
+    this.#position += bytes;
+    this.#sinceBreak += bytes;
+    if (this.#position > size) throw new StoreError(`more than the announced ${size} bytes`, details);
+    if (this.#sinceBreak >= PROGRESS) this.#resumes = 0;
+    if (ended === undefined) return false;
+    this.#connection.close();
+    if (this.#position < size) await this.#resume(ended);
+    return this.#position === size;
+  }
+
+  /** Opens a new connection that goes on, after a pause that grows with the resumes so far. */
+  async #resume(broken: unknown): Promise<void> {
+    const { signal, size, details, retryDelay = RETRY_DELAY } = this.#source;
+    while (this.#resumes++ < MAX_RESUMES) {
+      await delay(retryDelay * 2 ** (this.#resumes - 1), undefined, signal && { signal }).catch(() =>
+        signal?.throwIfAborted(),
+      );
+      try {
+        this.#connection = await this.#source.reopen(this.#position);
+        this.#sinceBreak = 0;
+        return;
+      } catch (error) {
+        // Anything else (the object replaced, gone, forbidden) stays so.
+        if (!(error instanceof StoreUnavailableError)) throw error;
+      }
+    }
+    const message = `the body broke off after ${this.#position} of ${size} bytes: ${String(broken)}`;
+    throw new StoreUnavailableError(message, { ...details, cause: broken });
+  }
 }

@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { HttpConnections } from './http-connections.ts';
 
 /** One HTTP request to the store, the client's own repetitions counted each. */
 export interface StoreRequest {
@@ -19,7 +20,7 @@ export interface S3ClientOptions {
   readonly region?: string | undefined;
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
   readonly forcePathStyle?: boolean | undefined;
-  /** Connections at the same time; further requests wait for a free one. */
+  /** Connections at the same time, of the SDK's and again of those past it; further requests wait for a free one. */
   readonly maxSockets?: number | undefined;
   /** Ms to get connected, waiting for a free connection included. */
   readonly connectTimeout?: number | undefined;
@@ -48,6 +49,8 @@ export interface ObservedClient {
   readonly client: S3Client;
   /** For tries that do not go through the client's middleware: all others are observed there. */
   readonly observe: ObserveTry;
+  /** To the same store, for those tries. */
+  readonly connections: HttpConnections;
 }
 
 /** The client's innermost middleware. It runs once per try and sees the answer before the SDK has interpreted it. */
@@ -55,7 +58,11 @@ export const OBSERVER = 'cordwoodObserveRequests';
 
 /** An SDK client with our defaults. `onAnswer` gets the head of every answer, of failed tries too. */
 export function createS3Client(options: S3ClientOptions, onAnswer: (head: AnswerHead) => void): ObservedClient {
-  const maxSockets = options.maxSockets ?? DEFAULTS.maxSockets;
+  const { maxSockets, connectTimeout, idleTimeout } = {
+    maxSockets: options.maxSockets ?? DEFAULTS.maxSockets,
+    connectTimeout: options.connectTimeout ?? DEFAULTS.connectTimeout,
+    idleTimeout: options.idleTimeout ?? DEFAULTS.idleTimeout,
+  };
   const agent = { keepAlive: true, maxSockets };
   const config: S3ClientConfig = {
     maxAttempts: options.maxAttempts ?? DEFAULTS.maxAttempts,
@@ -67,8 +74,8 @@ export function createS3Client(options: S3ClientOptions, onAnswer: (head: Answer
     requestHandler: new NodeHttpHandler({
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),
-      connectionTimeout: options.connectTimeout ?? DEFAULTS.connectTimeout,
-      socketTimeout: options.idleTimeout ?? DEFAULTS.idleTimeout,
+      connectionTimeout: connectTimeout,
+      socketTimeout: idleTimeout,
     }),
   };
   if (options.endpoint !== undefined) config.endpoint = options.endpoint;
@@ -81,7 +88,7 @@ export function createS3Client(options: S3ClientOptions, onAnswer: (head: Answer
     (next, context) => (args) => observe((context.commandName ?? 'Unknown').replace(/Command$/, ''), () => next(args)),
     { step: 'deserialize', priority: 'low', name: OBSERVER },
   );
-  return { client, observe };
+  return { client, observe, connections: new HttpConnections({ maxSockets, connectTimeout, idleTimeout }) };
 }
 
 function observer(

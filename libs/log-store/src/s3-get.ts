@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
+import type { BodyConnection } from './body-connection.ts';
 import { PreconditionFailedError, StoreError } from './errors.ts';
 import type { GetOptions, ObjectBody, ObjectInfo } from './object-store.ts';
-import { bodyChunks, collect } from './s3-body.ts';
+import { ResumedBody } from './s3-body.ts';
 import type { GetAnswer } from './s3-direct-get.ts';
 import type { GetRequest } from './s3-get-signer.ts';
 import { stripQuotes } from './s3-send.ts';
@@ -33,7 +34,7 @@ export async function getObject(requests: ReadRequests, key: string, options: Ge
     return emptyBody(requests, key, start, ifMatch, error, signal);
   }
   const { etag, size, lastModified, metadata } = opened;
-  const chunks = bodyChunks({
+  const body = new ResumedBody({
     first: opened.body,
     size,
     details: { operation: 'GetObject', bucket: requests.bucket, key },
@@ -43,11 +44,11 @@ export async function getObject(requests: ReadRequests, key: string, options: Ge
       return (await open(requests, key, rest, etag, signal)).body;
     },
   });
-  return { etag, size, lastModified, metadata, chunks, bytes: () => collect(chunks, size) };
+  return { etag, size, lastModified, metadata, chunks: body.chunks, bytes: (target) => body.bytes(target) };
 }
 
 interface OpenedObject extends Omit<ObjectHead, 'key'> {
-  readonly body: Readable;
+  readonly body: BodyConnection;
 }
 
 /** Rejects an answer that is not what was asked for, whatever its status. */
@@ -63,7 +64,7 @@ async function open(
   const { body, etag, size, contentRange, lastModified, metadata } = answer;
   const details = { operation: 'GetObject', bucket, key };
   if (ifMatch !== undefined && etag !== undefined && stripQuotes(etag) !== ifMatch) {
-    body.destroy();
+    body.close();
     throw new PreconditionFailedError('the store ignored If-Match and answered with another version', details);
   }
   const wrong =
@@ -73,7 +74,7 @@ async function open(
         ? `asked for bytes ${start}-${end ?? ''}, got ${contentRange ?? 'all'}`
         : undefined;
   if (etag === undefined || size === undefined || wrong !== undefined) {
-    body.destroy();
+    body.close();
     throw new StoreError(wrong ?? '', details);
   }
   return { body, size, etag: stripQuotes(etag), lastModified: lastModified ?? 0, metadata };

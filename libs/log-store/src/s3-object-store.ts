@@ -17,6 +17,7 @@ import type {
   PutOptions,
   WriteCondition,
 } from './object-store.ts';
+import type { HttpConnections } from './http-connections.ts';
 import { createS3Client, type ObservedClient, type S3ClientOptions } from './s3-client.ts';
 import { deleteBatches, deleteOne } from './s3-delete.ts';
 import { ASSUMED_DIALECT, inForm, probeDialect, type StoreDialect } from './s3-dialect.ts';
@@ -44,13 +45,15 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): S3ObjectStor
 export class S3ObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly #client: S3Client;
+  readonly #connections: HttpConnections;
   readonly #getter: DirectGet;
   readonly #clock: StoreClock;
   #dialect = ASSUMED_DIALECT;
 
-  constructor({ client, observe }: ObservedClient, bucket: string, clock: StoreClock) {
-    this.#client = client;
-    this.#getter = new DirectGet(client, observe, bucket);
+  constructor(observed: ObservedClient, bucket: string, clock: StoreClock) {
+    this.#client = observed.client;
+    this.#connections = observed.connections;
+    this.#getter = new DirectGet(observed, bucket);
     this.bucket = bucket;
     this.#clock = clock;
   }
@@ -86,6 +89,7 @@ export class S3ObjectStore implements ObjectStore {
   /** Closes idle connections; for tests and orderly ends. */
   close(): void {
     this.#client.destroy();
+    this.#connections.close();
   }
 
   list(options: ListOptions): AsyncIterable<ListPage> {

@@ -78,12 +78,15 @@ export class MemoryObjectStore implements ObjectStore {
       size: bytes.length,
       metadata: object.metadata,
       chunks,
-      bytes: async () => {
+      bytes: async (target) => {
         if (isRead) throw new Error(`${key} was already read`);
         isRead = true;
         const all: Uint8Array[] = [];
         for await (const chunk of chunks) all.push(chunk);
-        return Buffer.concat(all);
+        const whole = Buffer.concat(all);
+        if (target === undefined || target.length < whole.length) return whole;
+        target.set(whole);
+        return target.subarray(0, whole.length);
       },
     };
   }

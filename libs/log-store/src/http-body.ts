@@ -1,0 +1,82 @@
+import { type BodyConnection, ENDED, type Filled } from './body-connection.ts';
+
+/** How a body asks its connection for more, or for less. */
+export interface BodyFeed {
+  resume(): void;
+  /** Ends the connection: nobody wants the rest. */
+  abandon(): void;
+}
+
+/**
+ * The body of an answer that comes in pieces out of a buffer of the connection's. One that is filled into a target is copied there straight away:
+ * no memory is taken for it. Else the connection is held up while a piece waits to be taken.
+ */
+export class HttpBody implements BodyConnection {
+  private readonly feed: BodyFeed;
+  private readonly waiting: Uint8Array[] = [];
+  private target: Uint8Array | undefined;
+  private position = 0;
+  /** Why no more comes. */
+  private ended: unknown;
+  private wake: (() => void) | undefined;
+
+  constructor(feed: BodyFeed) {
+    this.feed = feed;
+  }
+
+  /** Whether more may come now. */
+  get wantsMore(): boolean {
+    return this.target !== undefined || this.waiting.length === 0;
+  }
+
+  /** Takes the next piece. */
+  take(bytes: Buffer, from: number, to: number): void {
+    if (this.target !== undefined) {
+      this.write(bytes.subarray(from, to));
+      return;
+    }
+    this.waiting.push(Buffer.from(bytes.subarray(from, to)));
+    this.wake?.();
+  }
+
+  /** No more comes; `broken`: unless all has come. */
+  end(broken?: Error): void {
+    this.ended ??= broken ?? ENDED;
+    this.wake?.();
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    while (this.waiting.length === 0 && this.ended === undefined) await this.more();
+    const chunk = this.waiting.shift();
+    if (chunk === undefined && this.ended !== ENDED) throw this.ended;
+    // The next one comes while this one is used.
+    if (this.waiting.length === 0 && this.ended === undefined) this.feed.resume();
+    return chunk;
+  }
+
+  async fill(target: Uint8Array, at: number): Promise<Filled> {
+    this.target = target;
+    this.position = at;
+    for (const piece of this.waiting.splice(0)) this.write(piece);
+    while (this.ended === undefined) await this.more();
+    return { end: this.position, broken: this.ended };
+  }
+
+  close(): void {
+    if (this.ended !== undefined) return;
+    this.end(new Error('the body was given up'));
+    this.feed.abandon();
+  }
+
+  private write(piece: Uint8Array): void {
+    const { target, position } = this;
+    this.position += piece.length;
+    if (target !== undefined && this.position <= target.length) target.set(piece, position);
+  }
+
+  private async more(): Promise<void> {
+    this.feed.resume();
+    await new Promise<void>((resolve) => (this.wake = resolve));
+    this.wake = undefined;
+  }
+}
