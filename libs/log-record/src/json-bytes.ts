@@ -155,18 +155,72 @@ export function unescapeString(bytes: Uint8Array, from: number, to: number, targ
       target[out++] = ESCAPES[letter] ?? 0;
       continue;
     }
-    let code = hex4(bytes, i + 1);
-    i += 4;
-    if (code >= 0xd800 && code <= 0xdfff) {
-      const low = code < 0xdc00 && bytes[i + 1] === BACKSLASH && bytes[i + 2] === 0x75 ? hex4(bytes, i + 3) : -1;
-      if (low >= 0xdc00 && low <= 0xdfff) {
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-        i += 6;
-      } else code = 0xfffd;
-    }
+    const code = codePointAt(bytes, i + 1);
+    i += code < 0x10000 ? 4 : 10;
     out = writeCodePoint(code, target, out);
   }
   return out;
+}
+
+/**
+ * Reads a JSON string from its bytes: what its inside stands for is written while its end is looked for.
+ */
+export class StringReader {
+  /** After a {@link read} that gave true: the index of the quote that ends the string, … */
+  close = 0;
+  /** … and the one after the last byte that was written. */
+  size = 0;
+
+  /**
+   * As `endOfString`, and then `unescapeString` to `target` at `at`, in one. Whether there is such a string. More may have been written than counts,
+   * but no more than the string has bytes, and 4.
+   */
+  read(bytes: Uint8Array, from: number, end: number, target: Uint8Array, at: number): boolean {
+    const words = sourceWords.of(bytes);
+    const targets = targetWords.of(target);
+    let out = at;
+    for (let i = from; ;) {
+      for (; i + 4 <= end; i += 4, out += 4) {
+        const word = words.getInt32(i, true);
+        targets.setInt32(out, word, true);
+        const stops = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls(word);
+        if (stops === 0) continue;
+        const below = bytesBelow(stops);
+        i += below;
+        out += below;
+        break;
+      }
+      for (; i < end && STOPS[bytes[i] ?? 0] === 0; i++) target[out++] = bytes[i] ?? 0;
+      if (bytes[i] === QUOTE && i < end) {
+        this.close = i;
+        this.size = out;
+        return true;
+      }
+      if (bytes[i] !== BACKSLASH || i >= end) return false;
+      const letter = bytes[i + 1] ?? 0;
+      const meaning = ESCAPES[letter] ?? 0;
+      if (meaning !== 0) {
+        target[out++] = meaning;
+        i += 2;
+      } else {
+        if (letter !== 0x75 || i + 5 >= end || hex4(bytes, i + 2) < 0) return false;
+        const code = codePointAt(bytes, i + 2);
+        out = writeCodePoint(code, target, out);
+        i += code < 0x10000 ? 6 : 12;
+      }
+    }
+  }
+}
+
+/**
+ * The code point whose first four digits are at `at`, after `\\u`; for one of more than 16 bits those of a second escape follow. A lone
+ * surrogate is U+FFFD.
+ */
+function codePointAt(bytes: Uint8Array, at: number): number {
+  const code = hex4(bytes, at);
+  if (code < 0xd800 || code > 0xdfff) return code;
+  const low = code < 0xdc00 && bytes[at + 4] === BACKSLASH && bytes[at + 5] === 0x75 ? hex4(bytes, at + 6) : -1;
+  return low >= 0xdc00 && low <= 0xdfff ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : 0xfffd;
 }
 
 function writeCodePoint(code: number, target: Uint8Array, at: number): number {

@@ -25,6 +25,7 @@ export {
   hasTrustedTimes,
   instancesOf,
 } from './instances.ts';
+export type { ShownMessages } from './instance-text.ts';
 export { join, type JoinedRecords, type Source } from './join.ts';
 export { formatMark, parseMark } from './mark-token.ts';
 export { markOfMessage, MessageCounter } from './message-counter.ts';

@@ -1,6 +1,8 @@
 import { compareInstants, type Instant } from '@cordwood/log-record';
 import { mergedVersions } from '@cordwood/pod-metadata';
+import type { InstanceMessagesOptions } from './instance-messages.ts';
 import { InstanceOpener } from './instance-opener.ts';
+import { instanceText, type ShownMessages } from './instance-text.ts';
 import { type ContainerInstance, earliestOf, firstOrderOf, instancesOf } from './instances.ts';
 import { DamagedLogError } from './errors.ts';
 import type { Damage, OnDamage } from './merged-file.ts';
@@ -82,32 +84,37 @@ export class LogReader {
    * lost records, all that is left of the log comes first, and then DamagedLogError. Throws PositionLostError before anything is given
    * when the message `after` which to read is not in the log any more.
    */
-  async *messages(
+  messages(
     instances: readonly ContainerInstance<RawObject>[],
     wanted: MessageOptions = {},
   ): AsyncGenerator<MessageBatch> {
     const { since, until, signal } = wanted;
-    if (wanted.tail === 0 || (since && until && compareInstants(since, until) > 0)) return;
-    const losses = new Map<string, Damage>();
-    const onDamage = (damage: Damage): void => {
-      this.options.onDamage(damage);
-      if (damage.incomplete) losses.set(damage.key, damage);
-    };
-    const options = { ...this.options, opener: this.opener, onDamage };
-    const all = inOrder(await this.opener.open(instances, signal));
-    const opened = wanted.after === undefined ? all : instancesFrom(all, wanted.after);
-    yield* wanted.tail === undefined
-      ? messagesOf(options, opened, wanted, wanted.after)
-      : lastMessages(options, opened, wanted, wanted.tail, wanted.after);
-    for (const damage of losses.values()) throw new DamagedLogError(damage);
+    if (wanted.tail === 0 || (since && until && compareInstants(since, until) > 0)) return nothing();
+    return this.read(instances, signal, (options, all) => {
+      const opened = wanted.after === undefined ? all : instancesFrom(all, wanted.after);
+      return wanted.tail === undefined
+        ? messagesOf(options, opened, wanted, wanted.after)
+        : lastMessages(options, opened, wanted, wanted.tail, wanted.after);
+    });
+  }
+
+  /** All messages of these instances, to be shown as text; some of them are text already. Else as {@link messages}. */
+  shown(
+    instances: readonly ContainerInstance<RawObject>[],
+    { timestamps = false, signal }: Omit<ReadOptions, 'since'>,
+  ): AsyncGenerator<ShownMessages> {
+    return this.read(instances, signal, async function* (options, opened) {
+      for (const instance of opened) yield* instanceText(options, instance, { timestamps }, signal);
+    });
   }
 
   /** The messages as text, a line each: see {@link messages}. */
   async *text(instances: readonly ContainerInstance<RawObject>[], read: ReadOptions = {}): AsyncGenerator<Uint8Array> {
     const { since, timestamps = false, signal } = read;
     const writer = new TextWriter(timestamps);
+    const shown = since === undefined ? this.shown(instances, read) : this.messages(instances, { since, signal });
     try {
-      for await (const { messages } of this.messages(instances, { since, signal })) yield* writer.write(messages);
+      for await (const some of shown) yield* 'text' in some ? writer.pass(some.text) : writer.write(some.messages);
     } catch (error) {
       // All that is left comes first.
       if (error instanceof DamagedLogError) yield* writer.end();
@@ -115,6 +122,26 @@ export class LogReader {
     }
     yield* writer.end();
   }
+
+  /** What is read of the instances, opened and in order; and what was found lost at its end. */
+  private async *read<T>(
+    instances: readonly ContainerInstance<RawObject>[],
+    signal: AbortSignal | undefined,
+    reading: (options: InstanceMessagesOptions, opened: readonly ContainerInstance<RawFile>[]) => AsyncGenerator<T>,
+  ): AsyncGenerator<T> {
+    const losses = new Map<string, Damage>();
+    const onDamage = (damage: Damage): void => {
+      this.options.onDamage(damage);
+      if (damage.incomplete) losses.set(damage.key, damage);
+    };
+    const options = { ...this.options, opener: this.opener, onDamage };
+    yield* reading(options, inOrder(await this.opener.open(instances, signal)));
+    for (const damage of losses.values()) throw new DamagedLogError(damage);
+  }
+}
+
+async function* nothing(): AsyncGenerator<never> {
+  // Nothing.
 }
 
 /** By their first record. */

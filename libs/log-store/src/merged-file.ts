@@ -38,40 +38,44 @@ export async function* mergedRecords(
   signal?: AbortSignal,
   leftOut?: LeftOut,
 ): AsyncGenerator<LogRecord[]> {
+  yield* piecesOf(store, file, onDamage, signal, new RecordBlocks(leftOut));
+}
+
+/** What is made of a merged file: of its blocks of whole lines, one after the other, and of what was held back when they are over. */
+export interface BlockReader<Piece> {
+  /** How many records there were so far. */
+  readonly count: number;
+  push(block: Uint8Array): Iterable<Piece>;
+  end?(): Iterable<Piece>;
+}
+
+/** What the reader makes of the file. Throws like {@link mergedRecords}; tells of damage when all that is left was given. */
+export async function* piecesOf<Piece>(
+  store: ObjectStore,
+  file: LogFile,
+  onDamage: OnDamage,
+  signal: AbortSignal | undefined,
+  reader: BlockReader<Piece>,
+): AsyncGenerator<Piece> {
   const lines = new LineBlocks(LONGEST_LINE);
-  const leading = leftOut && new LeadingLines(leftOut.unneeded);
-  const decoder = new LineDecoder('merged', isUtf8);
-  let count = 0;
-  let hasBegun = false;
-  function* decode(blocks: readonly Uint8Array[]): Generator<LogRecord[]> {
-    for (const block of blocks) {
-      if (!hasBegun && leading !== undefined) {
-        count = leading.passed;
-        leftOut?.onPassed(count);
-      }
-      hasBegun = true;
-      const records = decoder.decodeBlock(block);
-      count += records.length;
-      yield records;
-    }
-  }
-  const needed = (block: Uint8Array | undefined): readonly Uint8Array[] =>
-    block === undefined ? [] : (leading?.push(block) ?? [block]);
   let damage: DamagedGzipError | undefined;
   try {
-    for await (const chunk of decompressed(() => bytesOf(store, file.key, signal))) {
-      yield* decode(needed(lines.push(chunk)));
+    for await (const chunk of mergedText(store, file, signal)) {
+      const block = lines.push(chunk);
+      if (block !== undefined) yield* reader.push(block);
     }
-    yield* decode(needed(lines.end()));
+    const last = lines.end();
+    if (last !== undefined) yield* reader.push(last);
   } catch (error) {
     if (!(error instanceof DamagedGzipError)) throw error;
     damage = error;
   }
-  yield* decode(leading?.end() ?? []);
+  if (reader.end !== undefined) yield* reader.end();
   if (damage !== undefined) {
     onDamage({ key: file.key, reason: `gzip: ${damage.message}`, incomplete: true });
     return;
   }
+  const { count } = reader;
   if (count !== file.records_count) {
     onDamage({
       key: file.key,
@@ -79,6 +83,41 @@ export async function* mergedRecords(
       // What the reference counted is a hint.
       incomplete: count < file.records_count && !isReferenceFile(file),
     });
+  }
+}
+
+/** Decodes blocks, but for what is left out. */
+class RecordBlocks implements BlockReader<LogRecord[]> {
+  count = 0;
+  private readonly decoder = new LineDecoder('merged', isUtf8);
+  private readonly leading: LeadingLines | undefined;
+  private readonly leftOut: LeftOut | undefined;
+  private hasBegun = false;
+
+  constructor(leftOut: LeftOut | undefined) {
+    this.leftOut = leftOut;
+    this.leading = leftOut && new LeadingLines(leftOut.unneeded);
+  }
+
+  push(block: Uint8Array): Iterable<LogRecord[]> {
+    return this.decode(this.leading?.push(block) ?? [block]);
+  }
+
+  end(): Iterable<LogRecord[]> {
+    return this.decode(this.leading?.end() ?? []);
+  }
+
+  private *decode(blocks: readonly Uint8Array[]): Generator<LogRecord[]> {
+    for (const block of blocks) {
+      if (!this.hasBegun && this.leading !== undefined) {
+        this.count = this.leading.passed;
+        this.leftOut?.onPassed(this.count);
+      }
+      this.hasBegun = true;
+      const records = this.decoder.decodeBlock(block);
+      this.count += records.length;
+      yield records;
+    }
   }
 }
 

@@ -57,6 +57,11 @@ export class MessageAssembler {
     return this.current;
   }
 
+  /** Whether a line in parts is not joined yet. */
+  get isInside(): boolean {
+    return this.open.size > 0;
+  }
+
   /**
    * Notes, before the first records, that these streams are in the middle of lines. The rest of a line that would have been joined is left
    * out, since its time is unknown; that of one too long for it is not, as soon as enough of it has come to tell.

@@ -5,12 +5,13 @@ import { type InstanceOpener, isReplaced, REOPENINGS } from './instance-opener.t
 import { mergedSources, rawSources } from './instance-records.ts';
 import { type ContainerInstance, hasTrustedTimes } from './instances.ts';
 import { join, type Source } from './join.ts';
-import { mergedRecords, type OnDamage } from './merged-file.ts';
+import { mergedRecords, type OnDamage, piecesOf } from './merged-file.ts';
 import { MergedIdentities } from './merged-identities.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { RawFile } from './raw-file.ts';
 import { PositionLostError, ReadPosition } from './read-position.ts';
 import { arrange, type Run } from './runs.ts';
+import { TextBlocks, type TextOptions, type TextPiece } from './text-pieces.ts';
 
 export interface ReadRecordsOptions {
   readonly store: ObjectStore;
@@ -31,10 +32,23 @@ export interface ReadRange extends Range {
   readonly isJoining: (run: number) => boolean;
 }
 
+/** All of a log, to be shown as text: what is plain of it comes so. */
+export interface TextRange extends ReadRange {
+  readonly text: TextOptions;
+  /** Whether a line in parts is not joined yet. */
+  readonly isInside: () => boolean;
+}
+
 /** Records of one run. */
 export interface RunRecords {
   readonly run: number;
   readonly records: LogRecord[];
+}
+
+/** What stands for records of one run. */
+export interface RunText {
+  readonly run: number;
+  readonly piece: TextPiece;
 }
 
 /**
@@ -42,12 +56,24 @@ export interface RunRecords {
  * replace the files meanwhile: a read that finds one of them gone looks at what there is now, and goes on where it stood (I7).
  * Throws PositionLostError when that place is nowhere to be found.
  */
-export async function* readRecords(
+export function readRecords(
+  options: ReadRecordsOptions,
+  opened: ContainerInstance<RawFile>,
+  range: TextRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunRecords | RunText>;
+export function readRecords(
   options: ReadRecordsOptions,
   opened: ContainerInstance<RawFile>,
   range: ReadRange,
   signal: AbortSignal | undefined,
-): AsyncGenerator<RunRecords> {
+): AsyncGenerator<RunRecords>;
+export async function* readRecords(
+  options: ReadRecordsOptions,
+  opened: ContainerInstance<RawFile>,
+  range: ReadRange | TextRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunRecords | RunText> {
   let instance = opened;
   let position = new ReadPosition();
   for (let vain = 0; ;) {
@@ -55,7 +81,17 @@ export async function* readRecords(
     if (!position.begun) position = new ReadPosition();
     const seek = position.seek();
     try {
-      for await (const { run, records } of recordsFrom(options, instance, position, range, signal)) {
+      for await (const read of recordsFrom(options, instance, position, range, signal)) {
+        const { run } = read;
+        if ('piece' in read) {
+          const { count, last } = read.piece;
+          position.leaveOut(run, count - last.length);
+          position.advance(run, last);
+          vain = 0;
+          yield read;
+          continue;
+        }
+        const { records } = read;
         const fresh = seek.after(records);
         if (fresh.length === 0) continue;
         position.advance(run, fresh);
@@ -79,13 +115,16 @@ async function* recordsFrom(
   { store, onDamage, reorderWindow, lookBack }: ReadRecordsOptions,
   instance: ContainerInstance<RawFile>,
   position: ReadPosition,
-  range: ReadRange,
+  range: ReadRange | TextRange,
   signal: AbortSignal | undefined,
-): AsyncGenerator<RunRecords> {
+): AsyncGenerator<RunRecords | RunText> {
   const runs = arrange(instance.merged, instance.raw, reorderWindow);
   const inRange = filesToRead(runs, position, range, lookBack);
   if (!position.begun) range.onBegin(inRange);
+  const asText = position.begun ? undefined : textOf(store, runs, range, onDamage, signal);
+  if (asText !== undefined) yield* asText;
   const sources = runs.map((run, index) => {
+    if (asText !== undefined) return rawSources(run, instance.deletedUntil, true);
     const { files, rests, skipped, unneeded } = inRange.runs[index] ?? NO_FILES;
     const leaveOut = (records: number): void => position.leaveOut(run.number, records);
     if (!position.begun) leaveOut(skipped);
@@ -105,6 +144,27 @@ async function* recordsFrom(
   for await (const batch of join(sources)) {
     yield { run: runs[batch.run]?.number ?? 0, records: await deduplicator.filter(batch) };
   }
+}
+
+/** The merged files as text, where that is wanted and nothing may stand between their records. */
+function textOf(
+  store: ObjectStore,
+  [main, ...others]: readonly Run<RawFile>[],
+  range: ReadRange | TextRange,
+  onDamage: OnDamage,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunRecords | RunText> | undefined {
+  // The order of the reference's records needs to be settled, and that of several runs is by record.
+  if (!('text' in range) || main === undefined || others.length > 0 || !main.merged.every(hasTrustedTimes)) return;
+  const { text, isInside } = range;
+  const run = main.number;
+  return (async function* () {
+    for (const file of main.merged) {
+      for await (const piece of piecesOf(store, file, onDamage, signal, new TextBlocks(text, isInside))) {
+        yield 'text' in piece ? { run, piece } : { run, records: piece };
+      }
+    }
+  })();
 }
 
 const NO_FILES: Pick<FilesOfRun, 'files' | 'rests' | 'skipped' | 'unneeded'> = { files: [], rests: [], skipped: 0 };

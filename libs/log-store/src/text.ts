@@ -10,6 +10,8 @@ export class TextWriter {
   private readonly timestamps: boolean;
   private chunk = Buffer.allocUnsafe(CHUNK);
   private size = 0;
+  /** Up to where the chunk was given already. */
+  private start = 0;
   private full: Uint8Array[] = [];
 
   /** `timestamps`: whether each message is preceded by its time and a blank. */
@@ -20,14 +22,26 @@ export class TextWriter {
   /** Takes messages and gives the chunks of text that they fill. */
   write(messages: readonly LogRecord[]): Uint8Array[] {
     for (const message of messages) this.line(message);
-    const { full } = this;
-    this.full = [];
-    return full;
+    return this.taken();
+  }
+
+  /** Takes lines that are text already, and gives them with what is before them. */
+  pass(text: Uint8Array): Uint8Array[] {
+    if (this.size > this.start) this.full.push(this.chunk.subarray(this.start, this.size));
+    this.start = this.size;
+    this.full.push(text);
+    return this.taken();
   }
 
   /** The last chunk. */
   end(): Uint8Array[] {
-    return this.size > 0 ? [this.chunk.subarray(0, this.size)] : [];
+    return this.size > this.start ? [this.chunk.subarray(this.start, this.size)] : [];
+  }
+
+  private taken(): Uint8Array[] {
+    const { full } = this;
+    this.full = [];
+    return full;
   }
 
   private line(message: LogRecord): void {
@@ -43,8 +57,9 @@ export class TextWriter {
 
   private reserve(bytes: number): void {
     if (this.size + bytes <= this.chunk.length) return;
-    if (this.size > 0) this.full.push(this.chunk.subarray(0, this.size));
+    if (this.size > this.start) this.full.push(this.chunk.subarray(this.start, this.size));
     this.chunk = Buffer.allocUnsafe(Math.max(CHUNK, bytes));
     this.size = 0;
+    this.start = 0;
   }
 }

@@ -2,6 +2,7 @@ import type { LogEvent } from '@cordwood/live-log';
 import { formatMark } from '@cordwood/log-store';
 import { toApiError } from '../errors/to-api-error.ts';
 import { ChunkWriter } from './format/chunk-writer.ts';
+import type { LogText } from './archive-events.ts';
 import type { EncoderOf, LogEnd } from './format/encoder.ts';
 
 export interface EncodeOptions {
@@ -23,7 +24,10 @@ export interface StreamOptions extends EncodeOptions {
 const FLUSH_AFTER = 20;
 
 /** The log in a format, as it comes: nothing waits for what may not come for long. */
-export async function* encodeLog(events: AsyncGenerator<LogEvent>, options: StreamOptions): AsyncGenerator<Uint8Array> {
+export async function* encodeLog(
+  events: AsyncGenerator<LogEvent | LogText>,
+  options: StreamOptions,
+): AsyncGenerator<Uint8Array> {
   const { encoderOf, heartbeatMs, hasPlaces, mayGrow } = options;
   const writer = new ChunkWriter();
   const encoder = encoderOf(writer);
@@ -32,7 +36,7 @@ export async function* encodeLog(events: AsyncGenerator<LogEvent>, options: Stre
     encoder.begin?.();
     for (;;) {
       const next = events.next();
-      let step: IteratorResult<LogEvent> | undefined;
+      let step: IteratorResult<LogEvent | LogText> | undefined;
       while (step === undefined) {
         step = await settled(next, writer.isEmpty ? heartbeatMs : FLUSH_AFTER);
         if (step === undefined && writer.isEmpty) encoder.heartbeat?.();
@@ -43,7 +47,8 @@ export async function* encodeLog(events: AsyncGenerator<LogEvent>, options: Stre
       if (event.kind === 'messages') {
         encoder.messages(event, 0, event.messages.length);
         if (hasPlaces) cursor = formatMark(event.markOf(event.messages.length - 1));
-      } else if (event.kind === 'live') encoder.live();
+      } else if (event.kind === 'text') writer.pass(event.text);
+      else if (event.kind === 'live') encoder.live();
       else encoder.gap(event);
       yield* writer.full();
     }
@@ -88,7 +93,7 @@ export interface Page {
 }
 
 /** A page of the log: at most `limit` messages, at least one if there are any. */
-export async function encodePage(events: AsyncGenerator<LogEvent>, options: PageOptions): Promise<Page> {
+export async function encodePage(events: AsyncGenerator<LogEvent | LogText>, options: PageOptions): Promise<Page> {
   const { encoderOf, limit, hasPlaces, mayGrow } = options;
   const writer = new ChunkWriter();
   const encoder = encoderOf(writer);
@@ -98,6 +103,7 @@ export async function encodePage(events: AsyncGenerator<LogEvent>, options: Page
   try {
     encoder.begin?.();
     for await (const event of events) {
+      if (event.kind === 'text') throw new Error('a page cannot end within text');
       const isFull = () => count === limit || (count > 0 && writer.written >= PAGE_SIZE);
       if (event.kind === 'messages') {
         // One at a time, since each of them may be the last one that fits.

@@ -76,7 +76,18 @@ export const getLog = ({ logs, heartbeatMs }: GetLogOptions) =>
       const lastEventId = asked(headers['last-event-id']);
       const followsByDefault = format !== 'ndjson';
       const log = await logs.open(
-        logRequest({ job, query, download, format, followsByDefault, lastEventId, headOnly, caller, signal }),
+        logRequest({
+          job,
+          query,
+          download,
+          format,
+          isText: format === 'text',
+          followsByDefault,
+          lastEventId,
+          headOnly,
+          caller,
+          signal,
+        }),
       );
       if (lastEventId !== undefined && log.isEmpty && !headOnly) return { status: 204, body: { none: true } };
 
@@ -101,7 +112,9 @@ export const getLog = ({ logs, heartbeatMs }: GetLogOptions) =>
       });
       const { events, hasPlaces, mayGrow } = log;
       if (headOnly || limit === undefined) {
-        return reply(encodeLog(events, { encoderOf, cursor, hasPlaces, mayGrow, heartbeatMs }));
+        // Text tells no place at its end, and so need not know it.
+        const stream = { encoderOf, cursor, hasPlaces: hasPlaces && format !== 'text', mayGrow, heartbeatMs };
+        return reply(encodeLog(events, stream));
       }
       const { chunks, end } = await encodePage(events, { encoderOf, cursor, hasPlaces, mayGrow, limit });
       return reply(Readable.from(chunks), {

@@ -13,7 +13,7 @@ import {
 import { ApiError } from '../errors/catalogue.ts';
 import type { Since } from '../http/parameters.ts';
 import { deletedError, deletedUntil } from '../jobs/deleted.ts';
-import { archiveEvents } from './archive-events.ts';
+import { archiveEvents, archiveText, type LogText } from './archive-events.ts';
 import { firstContainer } from './containers.ts';
 import { begun, noEvents, unlessStopped } from './log-stream.ts';
 import { type JobRequest, type ResolvedJob, resolveJob } from './resolve-job.ts';
@@ -45,6 +45,8 @@ export interface LogRequest extends JobRequest {
   readonly previous: boolean;
   /** `while-alive`: when Kubernetes knows the pod to be alive. */
   readonly follow: boolean | 'while-alive';
+  /** How messages are shown when they are shown as text and nothing more, and no place in the log is asked for. */
+  readonly asText?: { readonly timestamps: boolean } | undefined;
   /** Only what the headers need. */
   readonly headOnly: boolean;
 }
@@ -61,7 +63,8 @@ export interface OpenedLog {
   readonly mayGrow: boolean;
   /** Whether there is nothing to read right now. False when that is not known: what is followed. */
   readonly isEmpty: boolean;
-  readonly events: AsyncGenerator<LogEvent>;
+  /** `text`, and messages without marks, only where text was asked for. */
+  readonly events: AsyncGenerator<LogEvent | LogText>;
 }
 
 /** Compaction may take away a file between two requests of ours; then there is another one with the same records. */
@@ -145,13 +148,14 @@ export class JobLogs {
     request: LogRequest,
     range: { readonly since: Instant | undefined; readonly until: Instant | undefined },
     follow: boolean,
-  ): AsyncGenerator<LogEvent> {
+  ): AsyncGenerator<LogEvent | LogText> {
     const { reader, liveLogs, archiveLogs, stopping } = this.#options;
-    const { after, tail, wanted, stream, previous, signal } = request;
+    const { after, tail, wanted, stream, previous, asText, signal } = request;
     if (after !== undefined && after.namespace !== namespace) {
       throw new ApiError('cursor_invalid', 'cursor (or Last-Event-ID) is that of another log');
     }
     if (pod === undefined && !follow && !previous) {
+      if (asText !== undefined && isWhole(request)) return archiveText(reader, instances, { ...asText, signal });
       return archiveEvents(reader, instances, { ...range, after, tail, wanted, stream, signal });
     }
     const logs = isPodKnown ? liveLogs : archiveLogs;

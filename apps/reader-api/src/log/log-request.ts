@@ -15,6 +15,8 @@ export interface RequestOptions {
   readonly download?: boolean;
   /** HTTP: the format that the query names. */
   readonly format?: string | undefined;
+  /** Whether the answer is text, and nothing but that. */
+  readonly isText?: boolean;
   /** Whether the format is one that follows a live log unless told not to. */
   readonly followsByDefault: boolean;
   /** The header: of a client that connects again, with the URL of its first request. */
@@ -26,7 +28,7 @@ export interface RequestOptions {
 
 /** What a query asks for. Throws ApiError for what contradicts itself, or stands for nothing. */
 export function logRequest(options: RequestOptions): LogRequest {
-  const { job, query, download = false, format, lastEventId, headOnly, caller, signal } = options;
+  const { job, query, download = false, format, isText = false, lastEventId, headOnly, caller, signal } = options;
   const { since, until, limit, container, namespace, stream, previous = false } = query;
   checkConflicts({ ...query, download, format });
   // The place that it had reached counts, not where its first request began.
@@ -44,12 +46,17 @@ export function logRequest(options: RequestOptions): LogRequest {
     wanted: textFilter({ contains: query.contains, regex: query.regex }),
     stream,
     previous,
+    asText: isText && isPlain(query) ? { timestamps: query.timestamps ?? false } : undefined,
     follow: query.follow ?? (options.followsByDefault && !ends ? 'while-alive' : false),
     headOnly,
     caller,
     signal,
   };
 }
+
+/** Whether nothing but messages is shown, and nothing of them but their times. */
+const isPlain = ({ prefix = false, debug = false, limit }: LogQuery): boolean =>
+  !prefix && !debug && limit === undefined;
 
 export function textOptions({
   timestamps = false,

@@ -1,12 +1,10 @@
 import type { LogEvent } from '@cordwood/live-log';
 import { ApiError } from '../errors/catalogue.ts';
 
-type Events = AsyncGenerator<LogEvent>;
-
 /** How long the first line of a log that is followed is waited for before the answer begins without one, in ms. */
 const FIRST_EVENT_WAIT = 1_000;
 
-export async function* noEvents(): Events {
+export async function* noEvents(): AsyncGenerator<never> {
   // Nothing.
 }
 
@@ -14,10 +12,10 @@ export async function* noEvents(): Events {
  * Reads the first event ahead, so that what stands against reading is known before anything is sent. Rejects with that. Of a log that is
  * `followed` it is not waited for too long: there may be none for hours.
  */
-export async function begun(
-  events: Events,
+export async function begun<Event>(
+  events: AsyncGenerator<Event>,
   followed: boolean,
-): Promise<{ readonly isEmpty: boolean; readonly events: Events }> {
+): Promise<{ readonly isEmpty: boolean; readonly events: AsyncGenerator<Event> }> {
   const first = events.next();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -31,11 +29,14 @@ export async function begun(
   }
 }
 
-function startingWith(first: Promise<IteratorResult<LogEvent>>, rest: Events): Events {
+function startingWith<Event>(
+  first: Promise<IteratorResult<Event>>,
+  rest: AsyncGenerator<Event>,
+): AsyncGenerator<Event> {
   // Whoever takes the first event gets the error; if nobody does, nobody need know.
   first.catch(() => undefined);
   let isFirst = true;
-  const events: Events = {
+  const events: AsyncGenerator<Event> = {
     next: () => {
       if (!isFirst) return rest.next();
       isFirst = false;
@@ -56,10 +57,10 @@ function startingWith(first: Promise<IteratorResult<LogEvent>>, rest: Events): E
  * whoever follows it can go on elsewhere.
  */
 export async function* unlessStopped(
-  read: (signal: AbortSignal) => Events,
+  read: (signal: AbortSignal) => AsyncGenerator<LogEvent>,
   signal: AbortSignal,
   stopping: AbortSignal,
-): Events {
+): AsyncGenerator<LogEvent> {
   try {
     yield* read(AbortSignal.any([signal, stopping]));
   } catch (error) {

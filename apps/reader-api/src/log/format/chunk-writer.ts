@@ -51,6 +51,13 @@ export class ChunkWriter {
     this.copy(bytes);
   }
 
+  /** Hands the bytes on as they are, after all that was written before. */
+  pass(bytes: Uint8Array): void {
+    this.#cut();
+    this.#full.push(bytes);
+    this.#before += bytes.length;
+  }
+
   /** Chunks that are full. */
   full(): Uint8Array[] {
     const full = this.#full;
