@@ -156,7 +156,8 @@ describe('what lasts too long', () => {
     limited = await startReader(system, {
       KUBERNETES: 'kubeconfig',
       KUBECONFIG: await kube.kubeconfig(),
-      MAX_STREAM_DURATION: '2s',
+      // A busy machine may stall for seconds: what is to come before the end has that much.
+      MAX_STREAM_DURATION: '8s',
       MAX_STREAMS_PER_CLIENT: '1',
     });
   });

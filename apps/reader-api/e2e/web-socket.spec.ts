@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { WebSocket } from 'ws';
 import { logPath, noStreamIsOpen, putMerged, type Reader, startReader, startSystemAndReader } from './harness.ts';
 
-const PING = '200ms';
+/** Longer than a busy machine stalls: whoever has nothing to take must answer within one. */
+const PING = '3s';
 
 let reader: Reader;
 const open = new Set<WebSocket>();
@@ -204,7 +205,7 @@ test('a peer that answers pings stays, and what it sends is of no matter, unless
   socket.on('ping', () => pings++);
   await eventually('what there is', () => received.text() === 'first\n');
   socket.send('hello');
-  await eventually('pings', () => pings > 5);
+  await eventually('pings', () => pings > 2);
   await putRaw(reader.system.store, { pod: 'grows', index: 1, messages: ['second'] });
   await eventually('what comes', () => received.text() === 'first\nsecond\n');
   await eventually('it counts', async () => (await reader.metric('cordwood_http_open_streams')) === 1);
@@ -246,7 +247,8 @@ test('a log that cannot be finished: 1011, with the code of the error', async ()
 });
 
 test('1001 when the server stops, and it stops at once', async () => {
-  const own = await startReader(reader.system);
+  // Longer than the test may take: nothing waits for that.
+  const own = await startReader(reader.system, { SHUTDOWN_TIMEOUT: '10m' });
   const following = receive(socketTo(own, socketPath('job', { follow: 'true' })));
   await eventually('it is open', () => following.text() === 'one\ntwo\nthree\n');
   // One that does not even answer.
@@ -258,5 +260,4 @@ test('1001 when the server stops, and it stops at once', async () => {
   expect(await own.app.ended).toBe(0);
   const stopped = own.app.lines.find((line) => line['message'] === 'stopped');
   expect(stopped).toMatchObject({ ok: true });
-  expect(Number(stopped?.['durationMs'])).toBeLessThan(20_000);
 });
