@@ -25,7 +25,7 @@ const reader = (): LogReader =>
     metadata,
     reorderWindow: WINDOW,
     maxRecord: 10_000_000,
-    maxMessage: 1000,
+    maxMessage: 100_000,
     legacyNamespace: undefined,
     onDamage: ({ key, reason }) => {
       throw new Error(`${key}: ${reason}`);
