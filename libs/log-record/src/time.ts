@@ -20,6 +20,9 @@ export function shiftInstant(instant: Instant, ms: number): Instant {
 
 const ZERO = 0x30;
 const DAYS_BEFORE_MONTH = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+const NANO_DIGITS = 9;
+/** Powers of ten. */
+const TENS = Array.from({ length: NANO_DIGITS }, (_, digits) => 10 ** digits);
 /** `YYYY-MM-DDTHH:MM:` */
 const MINUTE_LENGTH = 17;
 
@@ -70,15 +73,13 @@ export class TimeReader {
     let nanos = 0;
     if (at < end && bytes[at] === 0x2e) {
       const from = ++at;
-      let scale = 1e8;
       for (; at < end; at++) {
         const digit = (bytes[at] ?? 0) - ZERO;
         if (digit < 0 || digit > 9) break;
-        nanos += digit * scale;
-        // Beyond the ninth digit this becomes 0, which cuts the rest.
-        scale = Math.floor(scale / 10);
+        if (at - from < NANO_DIGITS) nanos = nanos * 10 + digit;
       }
       if (at === from) return false;
+      nanos *= TENS[NANO_DIGITS - (at - from)] ?? 1;
     }
     const offset = zoneOffset(bytes, at, end);
     if (Number.isNaN(offset)) return false;
