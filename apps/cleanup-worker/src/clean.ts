@@ -1,7 +1,7 @@
 import { createPodWork } from '@cordwood/bucket';
 import type { Cleaner, CleaningResult } from '@cordwood/compaction';
 import { MetadataError } from '@cordwood/pod-metadata';
-import { type Handler, PermanentJobError } from '@cordwood/queues';
+import { type Handler, PermanentJobError, type WorkOf } from '@cordwood/queues';
 import type { Metrics } from '@cordwood/service';
 
 export interface CleanHandlerOptions {
@@ -34,7 +34,7 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
     metrics,
     name: 'cleanup',
     message: 'pod cleaned',
-    outcome: ({ againInMs }) => (againInMs === undefined ? 'finished' : 'again'),
+    outcome: outcomeOf,
     fields: (result) => ({ ...result }),
   });
 
@@ -47,10 +47,22 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
       expired.instances.inc(result.expiredInstances);
       expired.files.inc(result.expiredFiles);
       expired.bytes.inc(result.expiredBytes);
-      return result.againInMs === undefined ? undefined : { againInMs: result.againInMs };
+      return { result: workOf(result), againInMs: result.againInMs };
     } catch (error) {
       if (!(error instanceof MetadataError)) throw error;
       throw new PermanentJobError(`nothing of pod ${pod} is deleted: ${error.message}`, { cause: error });
     }
   };
 }
+
+const outcomeOf = ({ againInMs }: CleaningResult): WorkOf<'clean'>['result'] =>
+  againInMs === undefined ? 'finished' : 'again';
+
+const workOf = (result: CleaningResult): WorkOf<'clean'> => ({
+  result: outcomeOf(result),
+  deletedRaw: result.deletedRaw,
+  deletedSuperseded: result.deletedSuperseded,
+  deletedOrphans: result.deletedOrphans,
+  expiredInstances: result.expiredInstances,
+  expiredBytes: result.expiredBytes,
+});

@@ -70,6 +70,7 @@ export function createSweepHandler(options: SweepHandlerOptions): Handler<'sweep
       unreadable.set(unread);
       lastSweep.setToCurrentTime();
       log.info('metadata swept', { durationMs: finish('done'), ...found, unreadable: unread });
+      return { result: { pods: found.pods, due: found.due, unreadable: unread } };
     } catch (error) {
       log.warn('sweep failed', { durationMs: finish('failed'), error: toError(error) });
       throw error;

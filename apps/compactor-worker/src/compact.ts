@@ -1,7 +1,7 @@
 import { createPodWork } from '@cordwood/bucket';
 import type { CompactionResult, Compactor } from '@cordwood/compaction';
 import { MetadataError } from '@cordwood/pod-metadata';
-import { type Handler, PermanentJobError, type PodSchedule, type Queues } from '@cordwood/queues';
+import { type Handler, PermanentJobError, type PodSchedule, type Queues, type WorkOf } from '@cordwood/queues';
 import type { Metrics } from '@cordwood/service';
 
 export interface CompactHandlerOptions {
@@ -21,7 +21,7 @@ export function createCompactHandler(options: CompactHandlerOptions): Handler<'c
     metrics,
     name: 'compaction',
     message: 'pod compacted',
-    outcome: (result) => (result.rawFiles > 0 ? 'merged' : result.commits > 0 ? 'cleaned' : 'idle'),
+    outcome: outcomeOf,
     fields: (result) => ({ ...result }),
   });
 
@@ -35,6 +35,7 @@ export function createCompactHandler(options: CompactHandlerOptions): Handler<'c
       if (cleanInMs !== undefined) await queues.enqueueCleanup(pod, cleanInMs);
       // What could not be merged for now can be when the next cleaning has made room.
       await podSchedule.decided(pod, result.leftRaw > 0 ? Math.min(restMs, cleanInMs ?? 0) : restMs);
+      return { result: workOf(result) };
     } catch (error) {
       if (!(error instanceof MetadataError)) throw error;
       throw new PermanentJobError(`pod ${pod} is not compacted, and nothing of it deleted: ${error.message}`, {
@@ -43,6 +44,24 @@ export function createCompactHandler(options: CompactHandlerOptions): Handler<'c
     }
   };
 }
+
+function outcomeOf({ rawFiles, commits }: CompactionResult): WorkOf<'compact'>['result'] {
+  if (rawFiles > 0) return 'merged';
+  return commits > 0 ? 'cleaned' : 'idle';
+}
+
+const workOf = (result: CompactionResult): WorkOf<'compact'> => ({
+  result: outcomeOf(result),
+  namespaces: [...result.namespaces],
+  rawFiles: result.rawFiles,
+  rawBytes: result.rawBytes,
+  records: result.records,
+  mergedFiles: result.mergedFiles,
+  mergedBytes: result.mergedBytes,
+  deletedFiles: result.deletedRaw + result.deletedSuperseded,
+  damaged: result.damaged,
+  leftRaw: result.leftRaw,
+});
 
 /** Totals over all pods. */
 function createFigures(metrics: Metrics): (result: CompactionResult) => void {

@@ -77,6 +77,8 @@ export function createScanHandler(options: ScanHandlerOptions): Handler<'scan'> 
         removed,
         s3Requests: [...requests.values()].reduce((sum, count) => sum + count, 0),
       });
+      const { pods, due, enqueued, toTheEnd } = found;
+      return { result: { pods, due, enqueued, leftAlone, toTheEnd } };
     } catch (error) {
       log.warn('scan failed', { durationMs: finish('failed'), error: toError(error) });
       throw error;

@@ -39,12 +39,14 @@ export interface CompactionResult {
   readonly deletedSuperseded: number;
   /** Raw files that wait until merged ones are deleted, because the metadata lists as many as it may. */
   readonly leftRaw: number;
+  /** Of the pod's logs, as far as its files name them. */
+  readonly namespaces: readonly string[];
   /** In how many ms something may be deleted; undefined: nothing is left to delete. */
   readonly cleanInMs: number | undefined;
 }
 
 /** What is counted over the commits of a job. */
-type Figures = Omit<CompactionResult, 'leftRaw' | 'cleanInMs'>;
+type Figures = Omit<CompactionResult, 'leftRaw' | 'namespaces' | 'cleanInMs'>;
 
 const NOTHING: Figures = {
   rawFiles: 0,
@@ -102,14 +104,14 @@ export class Compactor {
   private async attempt(
     pod: string,
     signal: AbortSignal | undefined,
-    report: (done: Partial<CompactionResult>) => void,
+    report: (done: Partial<Figures>) => void,
     total: () => Figures,
   ): Promise<CompactionResult> {
     const { store, metadata, cleanupDelay } = this.options;
     const [listed, read] = await Promise.all([this.listRaw(pod, signal), metadata.read(pod, signal)]);
     const cleaned = await deleteDue(store, read.metadata, listed, cleanupDelay, signal);
     let current = cleaned?.metadata ?? read.metadata;
-    let uncommitted: Partial<CompactionResult> | undefined = cleaned && {
+    let uncommitted: Partial<Figures> | undefined = cleaned && {
       deletedRaw: cleaned.deletedRaw,
       deletedSuperseded: cleaned.deletedSuperseded,
     };
@@ -144,7 +146,12 @@ export class Compactor {
         uncommitted = undefined;
       }
       if (cleaned?.error !== undefined) throw cleaned.error;
-      return { ...total(), leftRaw: work.leftRaw, cleanInMs: this.cleanIn(version) };
+      return {
+        ...total(),
+        leftRaw: work.leftRaw,
+        namespaces: namespacesOf(version.metadata, listed),
+        cleanInMs: this.cleanIn(version),
+      };
     } finally {
       work.batches.close();
     }
@@ -185,11 +192,17 @@ export class Compactor {
   }
 }
 
+function namespacesOf({ log_files }: PodMetadata, listed: readonly RawObject[]): string[] {
+  const named = new Set(log_files.map(({ namespace }) => namespace));
+  for (const file of listed) named.add(file.parsed.namespace);
+  return [...named].filter((namespace) => namespace !== undefined).toSorted();
+}
+
 /** Others have committed first, or even cleaned what this merge reads: a worker that was frozen meets that. */
 const isOvertaken = (error: unknown): boolean =>
   error instanceof CommitLostError || error instanceof NotFoundError || error instanceof PreconditionFailedError;
 
-const counted = (merged: MergedBatch): Partial<CompactionResult> => ({
+const counted = (merged: MergedBatch): Partial<Figures> => ({
   rawFiles: merged.rawFiles,
   rawBytes: merged.rawBytes,
   records: merged.records,
@@ -200,7 +213,7 @@ const counted = (merged: MergedBatch): Partial<CompactionResult> => ({
   oddLines: merged.oddLines,
 });
 
-function add(total: Figures, done: Partial<CompactionResult>): Figures {
+function add(total: Figures, done: Partial<Figures>): Figures {
   return Object.fromEntries(
     Object.entries(total).map(([name, value]) => [name, value + (done[name as keyof typeof total] ?? 0)]),
   ) as unknown as typeof total;

@@ -11,7 +11,7 @@ export { createCommitLocks, type CommitLock, type CommitLocks, type CommitLocksO
 export { connectRedis, type ConnectOptions, type QueueConnection, type RedisClient } from './connection.ts';
 export * from './errors.ts';
 export { createPodSchedule, type PodSchedule, type PodScheduleOptions } from './pod-schedule.ts';
-export type { Handler, Handlers, JobContext, RunAgain } from './processor.ts';
+export type { Handler, Handlers, JobContext, JobOutcome } from './processor.ts';
 export {
   createQueues,
   type CreateQueuesOptions,
@@ -20,6 +20,8 @@ export {
   type Queues,
   type ReleasedJobs,
 } from './producers.ts';
+export { createFinishedJobs, type FinishedJob, type FinishedJobs, type FinishedJobsOptions } from './finished-jobs.ts';
 export type { FailedJob } from './release-failed.ts';
+export { RESULTS, type ResultOf, type WorkOf } from './results.ts';
 export { createScanPosition, type ScanPosition, type ScanPositionOptions } from './scan-position.ts';
 export { startWorkers, type StartWorkersOptions, type Workers } from './workers.ts';

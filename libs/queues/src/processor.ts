@@ -3,6 +3,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq
 import { CATALOGUE, type JobName, type PayloadOf, isJobName, parsePayload } from './catalogue.ts';
 import type { CleanupRequests } from './cleanup-requests.ts';
 import { JobLockLostError, PayloadError, PermanentJobError, WorkerStoppingError } from './errors.ts';
+import type { WorkOf } from './results.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
 /** What a handler gets besides the payload. */
@@ -16,9 +17,12 @@ export interface JobContext {
   readonly attempt: number;
 }
 
-/** Ask to run again, in so many ms, instead of being done. */
-export interface RunAgain {
-  readonly againInMs: number;
+/** What a handler has to tell. */
+export interface JobOutcome<Name extends JobName = JobName> {
+  /** What was done, for people. */
+  readonly result?: WorkOf<Name>;
+  /** Ask to run again, in so many ms, instead of being done. */
+  readonly againInMs?: number | undefined;
 }
 
 /**
@@ -28,7 +32,7 @@ export interface RunAgain {
 export type Handler<Name extends JobName> = (
   payload: PayloadOf<Name>,
   context: JobContext,
-) => Promise<RunAgain | undefined> | Promise<void>;
+) => Promise<JobOutcome<Name> | undefined> | Promise<void>;
 
 export type Handlers = { readonly [Name in JobName]?: Handler<Name> };
 
@@ -58,7 +62,7 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
   });
   const active = metrics.gauge({ name: 'cordwood_jobs_running', help: 'Jobs being worked on.', labels: ['queue'] });
 
-  return async function processJob(job: Job<unknown>, token?: string): Promise<void> {
+  return async function processJob(job: Job<unknown>, token?: string): Promise<unknown> {
     const { name, queueName: queue } = job;
     const startedAt = performance.now();
     const count = (result: Result) => {
@@ -74,19 +78,26 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
 
     active.inc({ queue });
     try {
-      await running.run(job, token, async (signal) => {
+      const done = await running.run(job, token, async (signal) => {
         if (pod !== undefined) await cleanups?.started(pod);
-        let outcome: RunAgain | undefined;
+        let outcome: JobOutcome | undefined;
         try {
           outcome = await callHandler(handlers, job, { signal, log, jobId, attempt });
         } catch (thrown) {
           throw await afterFailure(toError(thrown), signal);
         }
-        if (!outcome) return;
+        const result = outcome?.result && {
+          durationMs: Math.round(performance.now() - startedAt),
+          ...outcome.result,
+        };
+        if (outcome?.againInMs === undefined) return result;
+        // It is not done, so it can return nothing.
+        if (result) await job.updateProgress(result);
         await runAgain(outcome.againInMs);
         throw new DelayedError();
       });
       count('done');
+      return done;
     } catch (error) {
       count(resultOf(error));
       throw error;
@@ -127,7 +138,11 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
 }
 
 /** @throws PayloadError, PermanentJobError or whatever the handler throws */
-async function callHandler(handlers: Handlers, job: Job<unknown>, context: JobContext): Promise<RunAgain | undefined> {
+async function callHandler(
+  handlers: Handlers,
+  job: Job<unknown>,
+  context: JobContext,
+): Promise<JobOutcome | undefined> {
   const { name, queueName, data } = job;
   if (!isJobName(name) || CATALOGUE[name].queue !== queueName || !handlers[name]) {
     throw new PermanentJobError(`No handler for the job ${name} of the queue ${queueName}`);
