@@ -5,8 +5,10 @@ import {
   defineConfig,
   duration,
   httpUrl,
+  isLoopback,
   limit,
   listenAddress,
+  LOOPBACK_HOSTS,
   mergeRules,
   namespaceName,
   origins,
@@ -23,7 +25,6 @@ import type { z } from 'zod';
 const { REORDER_WINDOW, MAX_MESSAGE, MAX_RECORD } = compactionVariables;
 
 const NEEDED = 'a value is needed with AUTH_MODE=oidc';
-const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 /** Who may read and delete logs. */
 const accessVariables = {
@@ -160,9 +161,9 @@ export const configSchema = defineConfig(
     {
       variable: 'HOST',
       check: ({ AUTH_MODE, HOST }) =>
-        AUTH_MODE !== undefined || HOST === undefined || LOOPBACK.includes(HOST)
+        AUTH_MODE !== undefined || HOST === undefined || isLoopback(HOST)
           ? undefined
-          : '127.0.0.1, ::1 or localhost is allowed while AUTH_MODE is not set (AUTH_MODE=none lets whoever reaches the port read all logs)',
+          : `${LOOPBACK_HOSTS} is allowed while AUTH_MODE is not set (AUTH_MODE=none lets whoever reaches the port read all logs)`,
     },
     {
       variable: 'OIDC_ISSUER',
@@ -177,14 +178,3 @@ export const configSchema = defineConfig(
 );
 
 export type ReaderConfig = z.output<typeof configSchema>;
-
-/** The addresses to listen on; undefined: all. */
-export const hostsOf = ({
-  AUTH_MODE,
-  HOST,
-}: Pick<ReaderConfig, 'AUTH_MODE' | 'HOST'>): readonly string[] | undefined =>
-  HOST === 'localhost' || (HOST === undefined && AUTH_MODE === undefined)
-    ? ['127.0.0.1', '::1']
-    : HOST === undefined
-      ? undefined
-      : [HOST];

@@ -159,6 +159,14 @@ export function httpUrl() {
   });
 }
 
+/** A path below which a service is served: `/`, or without a slash at its end. */
+export function urlPath() {
+  return text('a path such as /queues (letters, digits, "-", "_", ".", "~"), or /', (input) => {
+    const isPlain = /^(?:\/|(?:\/[\w.~-]+)+\/?)$/.test(input) && !/\/\.\.?(?:\/|$)/.test(input);
+    return isPlain ? input.replace(/(?<=.)\/$/, '') : undefined;
+  });
+}
+
 /** Origins of web pages, separated by commas: `https://a.example,http://localhost:3000`; `*` alone stands for all of them. */
 export function origins() {
   const allowed = '* or origins such as https://jobs.example.com, several separated by commas,';

@@ -19,6 +19,7 @@ import {
   retentionVariables,
   serverVariables,
   storageVariables,
+  urlPath,
   variable,
   type Environment,
 } from './index.ts';
@@ -187,6 +188,11 @@ test.each([
   ],
   [port(), ['0', '65535'], ['', '65536', '-1', '80a', '1.5']],
   [positiveInteger(), ['1', '64'], ['0', '-1', '1.5', '', '1e3']],
+  [
+    urlPath(),
+    ['/', '/queues', '/queues/', '/a/b-c_d.e~f'],
+    ['', 'queues', '//', '//host', '/a//b', '/../a', '/a/..', '/a b', '/a?b', '/<'],
+  ],
 ])('block %#', (schema, good, bad) => {
   for (const text of good) expect([text, schema.safeParse(text).success]).toEqual([text, true]);
   for (const text of bad) expect([text, schema.safeParse(text).success]).toEqual([text, false]);

@@ -3,6 +3,7 @@ export * from './config-groups.ts';
 export * from './config.ts';
 export * from './health.ts';
 export * from './logger.ts';
+export * from './loopback.ts';
 export * from './metrics.ts';
 export * from './ops-server.ts';
 export * from './output.ts';
