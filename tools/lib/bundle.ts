@@ -27,8 +27,13 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
       ].join('\n'),
     },
     define: { 'process.env.CORDWOOD_VERSION': JSON.stringify(version) },
-    // Stack traces and metrics show names; size hardly matters on a server.
+    // Stack traces and metrics show names.
     keepNames: true,
+    // V8 keeps the text in memory: two bytes for each character, if a comment has one that is not of Latin-1.
+    charset: 'ascii',
+    minifyWhitespace: true,
+    // Node prints the line that an error comes from.
+    lineLimit: 200,
     logLevel: 'warning',
   });
 }
