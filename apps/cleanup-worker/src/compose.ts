@@ -1,6 +1,6 @@
 import { createFindings, openBucket } from '@cordwood/bucket';
 import { Cleaner } from '@cordwood/compaction';
-import { connectRedis, createCommitLocks, createQueues, startWorkers } from '@cordwood/queues';
+import { connectRedis, createCommitLocks, createQueues, exportQueueMetrics, startWorkers } from '@cordwood/queues';
 import type { AppContext, Composed } from '@cordwood/service';
 import { createCleanHandler } from './clean.ts';
 import { type Config, retentionOf } from './config.ts';
@@ -27,6 +27,7 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
     },
   });
   health.addReadiness('redis', queues.check);
+  exportQueueMetrics({ connection, queues, metrics });
   const common = {
     store: bucket.store,
     metadata: bucket.metadata,

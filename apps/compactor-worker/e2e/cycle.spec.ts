@@ -54,6 +54,9 @@ test('raw files are found, merged and cleaned by themselves, and nothing is left
     'cordwood_compactions_total{result="merged",app="compactor-worker"} 3',
     'cordwood_s3_requests_total{operation="PutObject",status="200"',
     'cordwood_scan_pods{app="compactor-worker"}',
+    'cordwood_queue_jobs{queue="compaction",state="failed",app="compactor-worker"} 0',
+    'cordwood_redis_noeviction{app="compactor-worker"} 1',
+    'cordwood_raw_files{app="compactor-worker"}',
   ])
     expect(metrics).toContain(sample);
 });

@@ -2,13 +2,16 @@ import { createFindings, openBucket } from '@cordwood/bucket';
 import { Compactor, DEFAULT_LIMITS } from '@cordwood/compaction';
 import {
   connectRedis,
+  createBacklogRecord,
   createCommitLocks,
   createPodSchedule,
   createQueues,
   createScanPosition,
+  exportQueueMetrics,
   startWorkers,
 } from '@cordwood/queues';
 import type { AppContext, Composed } from '@cordwood/service';
+import { createBacklogMeter } from './backlog.ts';
 import { createCompactHandler } from './compact.ts';
 import type { Config } from './config.ts';
 import { createScanHandler } from './scan.ts';
@@ -35,6 +38,7 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
     },
   });
   health.addReadiness('redis', queues.check);
+  exportQueueMetrics({ connection, queues, metrics });
   const podSchedule = createPodSchedule({ connection, prefix });
   const findings = createFindings({ logger, metrics });
   const compactor = new Compactor({
@@ -67,6 +71,11 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
         position: createScanPosition({ connection, prefix }),
         findings,
         metrics,
+        countBacklog: createBacklogMeter({
+          store: bucket.store,
+          record: createBacklogRecord({ connection, prefix }),
+          metrics,
+        }),
         releaseAfterMs: config.COMPACTION_INTERVAL,
         patienceMs: config.SCAN_INTERVAL,
       }),

@@ -52,6 +52,7 @@ function open() {
       position: createScanPosition({ connection, prefix }),
       findings: { onStrayKey: ignore },
       metrics: createMetrics({ app: 'test', version: '0', defaults: false }),
+      countBacklog: async () => undefined,
       releaseAfterMs: HOUR_MS,
       patienceMs: 0,
       ...options,

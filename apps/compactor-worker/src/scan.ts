@@ -3,6 +3,7 @@ import { scan, type ScanOptions } from '@cordwood/compaction';
 import type { ObjectStore } from '@cordwood/log-store';
 import type { Handler, PodSchedule, Queues, ScanPosition } from '@cordwood/queues';
 import { type Logger, type Metrics, toError } from '@cordwood/service';
+import type { BacklogMeter } from './backlog.ts';
 import { type BlockedPodsOfScan, createBlockedPods } from './blocked.ts';
 import { createQueueRoom } from './queue-room.ts';
 
@@ -13,6 +14,8 @@ export interface ScanHandlerOptions {
   readonly position: ScanPosition;
   readonly findings: Pick<Findings, 'onStrayKey'>;
   readonly metrics: Metrics;
+  /** Called when a scan is done. */
+  readonly countBacklog: BacklogMeter;
   /** How long a job that failed for the first time is left alone, in ms. */
   readonly releaseAfterMs: number;
   /** How long a scan waits for room in the queue before it leaves the rest to the next one, in ms. */
@@ -26,7 +29,7 @@ const MAX_WAITING = 10_000;
 
 /** The `scan` job: finds pods that are due and enqueues them, as far as there is room, beginning where the scan before stopped. */
 export function createScanHandler(options: ScanHandlerOptions): Handler<'scan'> {
-  const { store, queues, podSchedule, position, findings, releaseAfterMs } = options;
+  const { store, queues, podSchedule, position, findings, countBacklog, releaseAfterMs } = options;
   const { patienceMs, maxWaiting = MAX_WAITING } = options;
   const figures = createFigures(options.metrics);
   const blocked = createBlockedPods(options);
@@ -77,6 +80,7 @@ export function createScanHandler(options: ScanHandlerOptions): Handler<'scan'> 
         removed,
         s3Requests: [...requests.values()].reduce((sum, count) => sum + count, 0),
       });
+      await countBacklog(log, signal);
       const { pods, due, enqueued, toTheEnd } = found;
       return { result: { pods, due, enqueued, leftAlone, toTheEnd } };
     } catch (error) {

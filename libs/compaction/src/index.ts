@@ -6,6 +6,7 @@ export { type CompactionOptions, DEFAULT_LIMITS } from './options.ts';
 export { type BatchLimits, planBatches } from './plan.ts';
 export { type RetentionOptions, retentionReport, type RetentionReportOptions } from './retention.ts';
 export { type Room, scan, type ScanOptions, type ScanResult } from './scan.ts';
+export { measureRawBacklog, type MeasureOptions, type RawBacklog } from './raw-backlog.ts';
 export { rebuildMetadata, type RebuildOptions } from './rebuild/rebuild.ts';
 export { uniqueIndex } from './unique-index.ts';
 export { sweep, type SweepOptions, type SweepResult } from './sweep.ts';

@@ -15,6 +15,8 @@ export interface QueueConnection {
   readonly producer: RedisClient;
   /** A readiness check: resolves when Redis answers. */
   readonly ping: HealthCheck;
+  /** `maxmemory-policy` as Redis tells it; undefined where it does not. Rejects within seconds while Redis is away. */
+  readonly evictionPolicy: () => Promise<string | undefined>;
   /** Says goodbye, or hangs up when Redis does not answer. Close queues and workers first. */
   close(): Promise<void>;
 }
@@ -62,6 +64,7 @@ export function connectRedis({ target, logger, name }: ConnectOptions): QueueCon
     ping: async (signal) => {
       await withinTimeout(producer.ping(), { timeoutMs: PRODUCER_TIMEOUT_MS, signal });
     },
+    evictionPolicy: () => withinTimeout(evictionPolicy(producer), { timeoutMs: PRODUCER_TIMEOUT_MS }),
     close: async () => {
       outages.stop();
       await Promise.all([hangUp(worker), hangUp(producer)]);
@@ -125,9 +128,13 @@ function reportOutages(client: RedisClient, logger: Logger) {
 
 /** An evicted key is a lost job; and BullMQ's own scripts expect all of theirs or none. */
 async function checkEviction(client: RedisClient, logger: Logger): Promise<void> {
-  const policy = /^maxmemory_policy:(\S+)/m.exec(await client.info('memory'))?.[1];
+  const policy = await evictionPolicy(client);
   if (policy === undefined || policy === 'noeviction') return;
   logger.error('redis may evict jobs: set maxmemory-policy to noeviction', { maxmemoryPolicy: policy });
+}
+
+async function evictionPolicy(client: RedisClient): Promise<string | undefined> {
+  return /^maxmemory_policy:(\S+)/m.exec(await client.info('memory'))?.[1];
 }
 
 async function hangUp(client: RedisClient): Promise<void> {

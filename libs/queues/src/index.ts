@@ -1,4 +1,10 @@
 export {
+  createBacklogRecord,
+  type BacklogRecord,
+  type BacklogRecordOptions,
+  type MeasuredBacklog,
+} from './backlog-record.ts';
+export {
   CATALOGUE,
   JOB_NAMES,
   QUEUE_NAMES,
@@ -21,6 +27,7 @@ export {
   type ReleasedJobs,
 } from './producers.ts';
 export { createFinishedJobs, type FinishedJob, type FinishedJobs, type FinishedJobsOptions } from './finished-jobs.ts';
+export { exportQueueMetrics, type QueueMetricsOptions } from './queue-metrics.ts';
 export type { FailedJob } from './release-failed.ts';
 export { RESULTS, type ResultOf, type WorkOf } from './results.ts';
 export { createScanPosition, type ScanPosition, type ScanPositionOptions } from './scan-position.ts';

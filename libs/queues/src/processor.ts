@@ -1,6 +1,6 @@
 import { type Logger, type Metrics, toError } from '@cordwood/service';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { CATALOGUE, type JobName, type PayloadOf, isJobName, parsePayload } from './catalogue.ts';
+import { CATALOGUE, JOB_NAMES, type JobName, type PayloadOf, isJobName, parsePayload } from './catalogue.ts';
 import type { CleanupRequests } from './cleanup-requests.ts';
 import { JobLockLostError, PayloadError, PermanentJobError, WorkerStoppingError } from './errors.ts';
 import type { WorkOf } from './results.ts';
@@ -46,7 +46,8 @@ export interface ProcessorOptions {
 }
 
 /** How a job ended, in metrics. `returned`: put back because the process stops. `lost`: another worker may have it. */
-type Result = 'done' | 'again' | 'failed' | 'permanent' | 'returned' | 'lost';
+const ENDINGS = ['done', 'again', 'failed', 'permanent', 'returned', 'lost'] as const;
+type Result = (typeof ENDINGS)[number];
 
 /** The function that BullMQ calls for every job. */
 export function createProcessor({ handlers, logger, metrics, running, cleanups }: ProcessorOptions) {
@@ -61,6 +62,12 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
     labels: ['queue', 'job', 'result'],
   });
   const active = metrics.gauge({ name: 'cordwood_jobs_running', help: 'Jobs being worked on.', labels: ['queue'] });
+  // From the first scrape on: a series that begins with its first event hides it from `increase()`.
+  for (const job of JOB_NAMES.filter((name) => handlers[name])) {
+    const { queue } = CATALOGUE[job];
+    for (const result of ENDINGS) ended.inc({ queue, job, result }, 0);
+    active.set({ queue }, 0);
+  }
 
   return async function processJob(job: Job<unknown>, token?: string): Promise<unknown> {
     const { name, queueName: queue } = job;

@@ -63,6 +63,9 @@ export function startWorkers(options: StartWorkersOptions): Workers {
     labels: ['queue'],
   });
   const workers = queuesOf(handlers).map((queue) => {
+    // From the first scrape on: a series that begins with its first event hides it from `increase()`.
+    stalled.inc({ queue }, 0);
+    for (const result of ['renewed', 'lost']) renewals.inc({ queue, result }, 0);
     const worker = new Worker(queue, process, {
       connection: connection.worker,
       prefix,
