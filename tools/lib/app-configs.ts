@@ -2,10 +2,16 @@ import { configSchema as cleanupWorker } from '@cordwood/cleanup-worker/src/conf
 import { configSchema as compactorWorker } from '@cordwood/compactor-worker/src/config.ts';
 import { configSchema as readerApi } from '@cordwood/reader-api/src/config.ts';
 import { describeConfig, type VariableDescription } from '@cordwood/service';
+import type { z } from 'zod';
 
-/** The variables of each app that runs in a cluster, in the order of their declaration. */
-export const APP_CONFIGS: Readonly<Record<string, readonly VariableDescription[]>> = {
-  'compactor-worker': describeConfig(compactorWorker),
-  'cleanup-worker': describeConfig(cleanupWorker),
-  'reader-api': describeConfig(readerApi),
+/** The configuration of each app that runs in a cluster. */
+export const APP_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
+  'compactor-worker': compactorWorker,
+  'cleanup-worker': cleanupWorker,
+  'reader-api': readerApi,
 };
+
+/** The variables of each of them, in the order of their declaration. */
+export const APP_CONFIGS: Readonly<Record<string, readonly VariableDescription[]>> = Object.fromEntries(
+  Object.entries(APP_SCHEMAS).map(([app, schema]) => [app, describeConfig(schema)]),
+);
