@@ -1,5 +1,5 @@
 import { createFindings, openBucket } from '@cordwood/bucket';
-import { Compactor, DEFAULT_LIMITS } from '@cordwood/compaction';
+import { Compactor, limitsOfEach } from '@cordwood/compaction';
 import {
   connectRedis,
   createBacklogRecord,
@@ -50,7 +50,7 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
     legacyNamespace: config.LEGACY_NAMESPACE,
     cleanupDelay: config.CLEANUP_DELAY,
     orphanAge: config.ORPHAN_AGE,
-    limits: DEFAULT_LIMITS,
+    limits: limitsOfEach(config.CONCURRENCY),
     onStray: findings.onStray,
     onDamage: findings.onDamage,
   });

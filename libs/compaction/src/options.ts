@@ -16,5 +16,16 @@ export interface CompactionOptions extends Omit<MergeOptions, 'rewriteTail' | 'j
   readonly onStray: (stray: StrayObject) => void;
 }
 
-/** What keeps a worker that does two jobs at once below 250 MB; `npm run bench` shows its memory. */
-export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * 1024 * 1024, keptBytes: 16 * 1024 * 1024, files: 500 };
+const MIB = 1024 * 1024;
+
+/** Those of a job that has the worker's memory for itself. */
+export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * MIB, keptBytes: 12 * MIB, files: 500 };
+
+/** Bytes of raw objects that all jobs of a worker may hold, but 2 MiB for each at least. `npm run bench -- --only memory` shows what that comes to. */
+const KEPT_BY_ALL = 48 * MIB;
+
+/** The limits of each of so many jobs that run at once: the more there are, the smaller are their batches, and the more commits there are to a log. */
+export function limitsOfEach(concurrency: number): BatchLimits {
+  const keptBytes = Math.max(2 * MIB, Math.min(DEFAULT_LIMITS.keptBytes, Math.floor(KEPT_BY_ALL / concurrency)));
+  return { ...DEFAULT_LIMITS, keptBytes, keepUpTo: Math.min(DEFAULT_LIMITS.keepUpTo, keptBytes) };
+}
