@@ -20,6 +20,9 @@ try {
   if ((await findProgram('openssl')) === undefined && !(await installPackage('openssl'))) {
     process.stderr.write('NO OPENSSL: tests of TLS will fail. Put it on the PATH.\n');
   }
+  if (args.length === 0 && (await findProgram('shellcheck')) === undefined && !(await installPackage('shellcheck'))) {
+    process.stderr.write('NO SHELLCHECK: shell scripts are not checked. Put it on the PATH.\n');
+  }
   const run = spawn(process.execPath, [...flags, jest, ...args], {
     stdio: 'inherit',
     env: { ...process.env, REDIS_URL: redis.url, ...(chromium !== undefined && { CHROMIUM: chromium }) },
