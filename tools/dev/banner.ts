@@ -12,7 +12,7 @@ export interface BannerOptions {
 
 /** What runs where, and what to try. */
 export function banner({ stack, dataDir, samples, loaded }: BannerOptions): string {
-  const { readerUrl, s3, redisUrl, opsUrls, intervals } = stack;
+  const { readerUrl, dashboardUrl, s3, redisUrl, opsUrls, intervals } = stack;
   const api = `${readerUrl}/api/v1/jobs`;
   const sections = [
     'Cordwood runs.',
@@ -20,6 +20,7 @@ export function banner({ stack, dataDir, samples, loaded }: BannerOptions): stri
       ['reader-api', readerUrl, `metrics ${opsUrls['reader-api']}/metrics`],
       ['compactor-worker', opsUrls['compactor-worker'], '/healthz, /readyz, /metrics'],
       ['cleanup-worker', opsUrls['cleanup-worker'], '/healthz, /readyz, /metrics'],
+      ['queue-dashboard', dashboardUrl, 'the queues in a browser: what was done, what failed, and why; retry it there'],
       ['S3', s3.endpoint, `bucket ${s3.bucket}; any credentials with the access key \`cordwood\`, or none`],
       ['Redis', redisUrl, 'queues only: it may be flushed at any time'],
       ['data, app logs', dataDir, 'kept for the next run; --fresh empties it'],

@@ -121,6 +121,7 @@ test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends e
     );
   const api = await found(/the jobs +curl -s '([^']+)'/);
   const bucket = await found(/S3 +(http\S+)/);
+  const dashboard = await found(/queue-dashboard +(http\S+)/);
   const pod = await found(/^ {2}(train-\w+)/m);
   expect(output()).toContain('Loaded jobs: job-short-0000');
 
@@ -142,6 +143,13 @@ test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends e
     WAIT_MS,
   );
   expect(await log()).toMatch(/^step 1 loss 3\.0000\nstep 2 /);
+  expect(await (await fetch(dashboard)).text()).toContain('Cordwood queues');
+  const job = `${dashboard}/api/queues?activeQueue=compaction&status=completed&page=1&jobsPerPage=50`;
+  await eventually(
+    'on the dashboard',
+    async () => (await (await fetch(job)).text()).includes(`compact sample-jobs/${pod}: merged `),
+    WAIT_MS,
+  );
   await found(/(sample lines [1-9]\d* stored)/);
   await followSampleJob(await found(/kubectl (--server=\S+ logs -f sample-job)$/m));
 
@@ -150,7 +158,7 @@ test('logs are readable, merged and cleaned; a second one is told; Ctrl-C ends e
   expect(second.output()).toContain(`runs already with the data in ${dataDir}: process ${tool.pid}`);
 
   const pids = descendants(tool.pid ?? 0);
-  expect(pids.length).toBeGreaterThanOrEqual(5);
+  expect(pids.length).toBeGreaterThanOrEqual(6);
   tool.kill('SIGINT');
   expect(await ended).toBe(0);
   expect(alive(pids)).toEqual([]);

@@ -21,7 +21,7 @@ export const HELP = `npm start -- [options]: the whole of Cordwood on this machi
                     libs/testkit/fixtures/fluent-bit/a_theirs or libs/testkit/fixtures/reference/01-raw-plain
   --no-samples      no sample jobs
   --data <folder>   where bucket, logs and lock are (default .cordwood-dev, or CORDWOOD_DEV_DATA)
-  --any-ports       any free ports instead of 8080, 9000, 9090 to 9092 or the next free ones
+  --any-ports       any free ports instead of 8080, 8081, 9000, 9090 to 9093 or the next free ones
   --help            this text
 
 REDIS_URL uses a Redis that runs already, instead of starting a private one. SCAN_INTERVAL, COMPACTION_INTERVAL, CLEANUP_DELAY

@@ -12,15 +12,21 @@ export const QUEUE_PREFIX = '{cordwood-dev}';
 /** Short, so that a person sees everything happen within a minute. */
 const INTERVALS = { SCAN_INTERVAL: '2s', COMPACTION_INTERVAL: '10s', CLEANUP_DELAY: '15s', ORPHAN_AGE: '2m' };
 
-export const APPS = ['reader-api', 'compactor-worker', 'cleanup-worker'] as const;
+export const APPS = ['reader-api', 'compactor-worker', 'cleanup-worker', 'queue-dashboard'] as const;
 type AppName = (typeof APPS)[number];
-const METRICS_PORTS: Record<AppName, number> = { 'reader-api': 9090, 'compactor-worker': 9091, 'cleanup-worker': 9092 };
+const METRICS_PORTS: Record<AppName, number> = {
+  'reader-api': 9090,
+  'compactor-worker': 9091,
+  'cleanup-worker': 9092,
+  'queue-dashboard': 9093,
+};
 
 /** Everything that runs. */
 export interface Stack {
   readonly s3: { readonly endpoint: string; readonly bucket: string };
   readonly redisUrl: string;
   readonly readerUrl: string;
+  readonly dashboardUrl: string;
   /** Where each app has /healthz, /readyz and /metrics. */
   readonly opsUrls: Readonly<Record<AppName, string>>;
   readonly intervals: Readonly<Record<keyof typeof INTERVALS, string>>;
@@ -43,6 +49,7 @@ export async function startStack({ dataDir, ports, onLine, onDeath }: StackOptio
   await mkdir(logs, { recursive: true });
   const s3Port = await ports.take(9000);
   const readerPort = await ports.take(8080);
+  const dashboardPort = await ports.take(8081);
   const redis: ProvidedRedis = await provideRedis();
   const intervals = fromEnvironment(INTERVALS);
   const common = {
@@ -74,15 +81,20 @@ export async function startStack({ dataDir, ports, onLine, onDeath }: StackOptio
   const s3Main = join(ROOT, 'libs/testkit/src/embedded-s3-main.ts');
   const s3Dir = join(dataDir, 's3');
   start('s3', [s3Main, '--port', String(s3Port), '--data-dir', s3Dir, '--bucket', BUCKET, '--with-parent'], {});
+  const readerUrl = `http://127.0.0.1:${readerPort}`;
+  const own: Partial<Record<AppName, Readonly<Record<string, string>>>> = {
+    'reader-api': { PORT: String(readerPort) },
+    // Without AUTH_MODE both listen on this machine's own addresses only: whoever sits before it may do everything.
+    'queue-dashboard': { PORT: String(dashboardPort), DASHBOARD_MODE: 'operator', READER_URL: readerUrl },
+  };
   const opsUrls: Partial<Record<AppName, string>> = {};
   for (const app of APPS) {
     const port = await ports.take(METRICS_PORTS[app]);
     opsUrls[app] = `http://127.0.0.1:${port}`;
     const main = join(ROOT, 'dist', 'apps', app, 'main.js');
-    const own = app === 'reader-api' ? { PORT: String(readerPort) } : {};
     start(app, ['--import', join(import.meta.dirname, 'end-with-parent.ts'), '--enable-source-maps', main], {
       ...common,
-      ...own,
+      ...own[app],
       METRICS_PORT: String(port),
     });
   }
@@ -90,7 +102,8 @@ export async function startStack({ dataDir, ports, onLine, onDeath }: StackOptio
   return {
     s3: { endpoint: common.AWS_ENDPOINT_URL_S3, bucket: BUCKET },
     redisUrl: redis.url,
-    readerUrl: `http://127.0.0.1:${readerPort}`,
+    readerUrl,
+    dashboardUrl: `http://127.0.0.1:${dashboardPort}`,
     opsUrls: opsUrls as Record<AppName, string>,
     intervals,
     programs,

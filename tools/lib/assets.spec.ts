@@ -39,3 +39,26 @@ test('the bundled reader serves its documentation', async () => {
     await app.ended;
   }
 });
+
+test('the bundled dashboard serves its page', async () => {
+  await bundle('apps/queue-dashboard/src/main.ts', join(dir, 'dashboard/main.js'));
+  await copyAssets('apps/queue-dashboard', join(dir, 'dashboard'));
+  const app = await startApp('queue-dashboard', { ...system.env, PORT: '0' }, { main: join(dir, 'dashboard/main.js') });
+  try {
+    const { ports } = (await app.line('ready')) as unknown as { readonly ports: { readonly http: number } };
+    const get = (path: string) => fetch(`http://127.0.0.1:${ports.http}${path}`);
+    const page = await (await get('/')).text();
+    const files = Array.from(
+      page.matchAll(/(?:src|href)="((?:static|dashboard)[^"]+)"/g),
+      ([, path]) => `/${path ?? ''}`,
+    );
+    expect(files.length).toBeGreaterThan(5);
+    for (const file of [...files, '/static/locales/en-US/messages.json', '/api/queues']) {
+      const { status, headers } = await get(file);
+      expect([file, status, headers.get('content-type')]).toEqual([file, 200, expect.not.stringContaining('html')]);
+    }
+  } finally {
+    app.kill('SIGKILL');
+    await app.ended;
+  }
+});
