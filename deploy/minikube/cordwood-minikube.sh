@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 readonly PROFILE="${CORDWOOD_PROFILE:-cordwood}"
 readonly OVERLAY=deploy/kubernetes/overlays/minikube
-readonly APPS=(compactor-worker cleanup-worker reader-api)
+readonly APPS=(compactor-worker cleanup-worker reader-api queue-dashboard)
 # Good for nothing but the S3 server in there.
 readonly ACCESS_KEY=cordwood SECRET_KEY=cordwoodsecret
 
@@ -79,6 +79,7 @@ apply() {
   if $dry_run || ! kubectl --context "$PROFILE" --namespace cordwood get secret cordwood-reader >/dev/null 2>&1; then
     secret cordwood cordwood-reader --from-literal=cursor-secret="$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"
   fi
+  secret cordwood cordwood-dashboard --from-literal=password=$SECRET_KEY
   secret cordwood-fixtures s3-identities --from-literal=s3.json="$(
     printf '{"identities":[{"name":"cordwood","credentials":[{"accessKey":"%s","secretKey":"%s"}],"actions":["Admin"]}]}' \
       "$ACCESS_KEY" "$SECRET_KEY"
@@ -100,6 +101,10 @@ status() {
 The log of the sample job, within two minutes also from the bucket:
   kubectl --context $PROFILE --namespace cordwood port-forward service/reader-api 8080:80
   curl -N http://127.0.0.1:8080/api/v1/jobs/sample-job/log
+
+The queues, as operator with the password $SECRET_KEY:
+  kubectl --context $PROFILE --namespace cordwood port-forward service/queue-dashboard 8081:80
+  http://127.0.0.1:8081
 TEXT
 }
 

@@ -31,15 +31,19 @@ interface Variable extends VariableDescription {
   readonly users: readonly string[];
 }
 
+/** What each app has in its own way: there it stands for each of them. */
+const OF_EACH_APP: ReadonlySet<string> = new Set(['AUTH_MODE', 'OIDC_ISSUER']);
+
 /** Every variable once, with the apps that have it. Throws Error where apps describe it differently. */
 function variables(): ReadonlyMap<string, Variable> {
   const all = new Map<string, Variable>();
   for (const [app, described] of Object.entries(APP_CONFIGS)) {
     for (const variable of described) {
-      const known = all.get(variable.name);
+      const key = OF_EACH_APP.has(variable.name) ? `${variable.name} of ${app}` : variable.name;
+      const known = all.get(key);
       if (known !== undefined && row(known) !== row(variable))
         throw new Error(`${variable.name} is another thing in ${app} than in ${known.users.join(', ')}`);
-      all.set(variable.name, { ...variable, users: [...(known?.users ?? []), app] });
+      all.set(key, { ...variable, users: [...(known?.users ?? []), app] });
     }
   }
   return all;

@@ -1,5 +1,6 @@
 import { configSchema as cleanupWorker } from '@cordwood/cleanup-worker/src/config.ts';
 import { configSchema as compactorWorker } from '@cordwood/compactor-worker/src/config.ts';
+import { configSchema as queueDashboard } from '@cordwood/queue-dashboard/src/config.ts';
 import { configSchema as readerApi } from '@cordwood/reader-api/src/config.ts';
 import { describeConfig, type VariableDescription } from '@cordwood/service';
 import type { z } from 'zod';
@@ -9,6 +10,7 @@ export const APP_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
   'compactor-worker': compactorWorker,
   'cleanup-worker': cleanupWorker,
   'reader-api': readerApi,
+  'queue-dashboard': queueDashboard,
 };
 
 /** The variables of each of them, in the order of their declaration. */

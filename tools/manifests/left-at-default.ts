@@ -30,4 +30,23 @@ export const LEFT_AT_DEFAULT: Readonly<Record<string, Readonly<Record<string, st
     WEBSOCKET_PING_INTERVAL: RARE,
     SSE_HEARTBEAT_INTERVAL: RARE,
   },
+  'queue-dashboard': {
+    HOST: 'all interfaces of the pod',
+    BASIC_AUTH_PASSWORD_FILE: 'the password comes from a Secret as a variable',
+    ...Object.fromEntries(
+      [
+        'OIDC_ISSUER',
+        'OIDC_CLIENT_ID',
+        'OIDC_CLIENT_SECRET',
+        'OIDC_CLIENT_SECRET_FILE',
+        'OIDC_SCOPE',
+        'OIDC_GROUPS_CLAIM',
+        'OIDC_ALLOWED_GROUPS',
+        'SESSION_SECRET',
+        'SESSION_SECRET_FILE',
+        'SESSION_DURATION',
+        'PUBLIC_URL',
+      ].map((name) => [name, 'for AUTH_MODE=oidc; these manifests have AUTH_MODE=basic']),
+    ),
+  },
 };

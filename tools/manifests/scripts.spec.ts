@@ -43,7 +43,7 @@ describe('cordwood-minikube.sh --dry-run', () => {
     const [, overlay = ''] = / apply --kustomize (\S+)/.exec(dryRun('apply').join('\n')) ?? [];
     expect(existsSync(join(ROOT, overlay, 'kustomization.yaml'))).toBe(true);
     expect(built).toEqual(
-      ['compactor-worker', 'cleanup-worker', 'reader-api'].map((app) => `cordwood/${app}:minikube`),
+      ['compactor-worker', 'cleanup-worker', 'reader-api', 'queue-dashboard'].map((app) => `cordwood/${app}:minikube`),
     );
   });
 

@@ -5,14 +5,12 @@ import {
   httpUrl,
   isLoopback,
   limit,
-  listenAddress,
   LOOPBACK_HOSTS,
   processVariables,
   queueVariables,
   serverVariables,
   urlPath,
   variable,
-  wholeNumber,
   words,
 } from '@cordwood/service';
 import type { z } from 'zod';
@@ -23,10 +21,6 @@ const accessVariables = {
     description:
       'Who is let in. none: whoever reaches the port. basic: who knows the password. oidc: whom an OpenID Connect issuer signs in. ' +
       'Unset: as none, and the dashboard listens on this machine’s loopback addresses only.',
-  }),
-  HOST: variable(listenAddress().optional(), {
-    description: 'Address that the dashboard listens on.',
-    default: 'all, but loopback alone while AUTH_MODE is not set',
   }),
   DASHBOARD_MODE: variable(choice('readonly', 'operator').prefault('readonly'), {
     description: 'readonly: nothing can be changed. operator: jobs can be retried, removed, promoted, queues paused.',
@@ -82,10 +76,6 @@ const accessVariables = {
   SIGN_IN_LIMIT: variable(limit().prefault('10'), {
     description: 'Failed sign-ins per minute and address, after which that address has to wait; off: any number.',
     default: '10',
-  }),
-  TRUST_PROXY: variable(wholeNumber({ max: '100' }).prefault('0'), {
-    description: 'Proxies before the dashboard that append to X-Forwarded-For; 0: the header is not looked at.',
-    default: '0',
   }),
 };
 

@@ -7,7 +7,6 @@ import {
   httpUrl,
   isLoopback,
   limit,
-  listenAddress,
   LOOPBACK_HOSTS,
   mergeRules,
   namespaceName,
@@ -17,7 +16,6 @@ import {
   serverVariables,
   storageVariables,
   variable,
-  wholeNumber,
   words,
 } from '@cordwood/service';
 import type { z } from 'zod';
@@ -32,10 +30,6 @@ const accessVariables = {
     description:
       'Who may read logs. none: whoever reaches the port. kubernetes: whose bearer token may get pods/log. oidc: whose JWT says so. ' +
       'Unset: as none, and the API listens on this machine’s loopback addresses only.',
-  }),
-  HOST: variable(listenAddress().optional(), {
-    description: 'Address that the API listens on.',
-    default: 'all, but loopback alone while AUTH_MODE is not set',
   }),
   OIDC_ISSUER: variable(httpUrl().optional(), {
     description: 'oidc: the issuer, exactly as tokens name it in `iss`; its keys are found by discovery.',
@@ -96,10 +90,6 @@ const kubernetesVariables = {
 
 /** How much one client, and all together, may ask for. */
 const limitVariables = {
-  TRUST_PROXY: variable(wholeNumber({ max: '100' }).prefault('0'), {
-    description: 'Proxies before the API that append to X-Forwarded-For; 0: the header is not looked at.',
-    default: '0',
-  }),
   RATE_LIMIT: variable(limit().prefault('600'), {
     description: 'Requests per minute and client (the user, else the address); off: any number.',
     default: '600',

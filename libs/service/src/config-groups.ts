@@ -6,6 +6,7 @@ import {
   byteSize,
   duration,
   keyPrefix,
+  listenAddress,
   logLevel,
   namespaceName,
   port,
@@ -15,6 +16,7 @@ import {
   retention,
   retentionByNamespace,
   variable,
+  wholeNumber,
 } from './config-blocks.ts';
 import type { Rule } from './config.ts';
 
@@ -33,7 +35,18 @@ export const processVariables = {
 
 /** Processes that serve HTTP to others. */
 export const serverVariables = {
-  PORT: variable(port().prefault('8080'), { description: 'Port of the HTTP API.', default: '8080' }),
+  PORT: variable(port().prefault('8080'), {
+    description: 'Port of the HTTP API, or of the dashboard.',
+    default: '8080',
+  }),
+  HOST: variable(listenAddress().optional(), {
+    description: 'Address to listen on there.',
+    default: 'all, but loopback alone while AUTH_MODE is not set',
+  }),
+  TRUST_PROXY: variable(wholeNumber({ max: '100' }).prefault('0'), {
+    description: 'Proxies before it that append to X-Forwarded-For; 0: the header is not looked at.',
+    default: '0',
+  }),
 };
 
 /** Where the logs are. How to reach S3 besides is the AWS SDK's own environment (`AWS_*`). */

@@ -47,6 +47,7 @@ test('an empty environment gives the defaults of DESIGN section 4', () => {
     LOG_LEVEL: 'info',
     SHUTDOWN_TIMEOUT: 25_000,
     PORT: 8080,
+    TRUST_PROXY: 0,
     LOGS_BUCKET: 'logs',
     BUCKET_PREFIX: '',
     S3_FORCE_PATH_STYLE: false,
