@@ -13,6 +13,7 @@ test.each([
   ['/', '/\\evil.example/', '/'],
   ['/', '/a\nb', '/'],
   ['/', 'https://evil.example/', '/'],
+  ['/', `/${'a'.repeat(2_000)}`, '/'],
   ['/', undefined, '/'],
   ['/', ['/a'], '/'],
 ])('below %s, %j leads to %s', (base, wanted, expected) => {

@@ -17,7 +17,8 @@ export function groupsOf(claims: Claims, claim: string): readonly string[] {
 /** Where to go after signing in: a path of ours, whatever was asked for. */
 export function pathWithin(base: string, wanted: unknown): string {
   const home = base === '/' ? '/' : `${base}/`;
-  if (typeof wanted !== 'string' || !wanted.startsWith(home)) return home;
+  // It is kept in a cookie, for which browsers have some 4 KB.
+  if (typeof wanted !== 'string' || wanted.length > 1_000 || !wanted.startsWith(home)) return home;
   // What a browser would take for another host, or another path.
   return /^\/[/\\]|[\\\p{Cc}]|\/\.\.?(?:\/|$)/u.test(wanted) ? home : wanted;
 }

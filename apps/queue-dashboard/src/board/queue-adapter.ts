@@ -13,8 +13,8 @@ export interface PodQueueAdapterOptions extends Partial<QueueAdapterOptions> {
   readonly readerUrl: string | undefined;
 }
 
-/** How long what was read of finished jobs stands, in ms: one look at a queue asks several times. */
-const STANDS_MS = 1_000;
+/** How long what was read of finished jobs stands, in ms: one look at a queue asks several times, and a look costs some 30 ms of CPU. */
+const STANDS_MS = 2_000;
 
 /**
  * A queue of the catalogue on the board. Jobs that are done are gone from the queue, as its next job of the pod must not be in their way: those that its
@@ -27,14 +27,17 @@ export class PodQueueAdapter extends BullMQAdapter {
   #recent: { readonly at: number; readonly jobs: Promise<readonly FinishedJob[]> } | undefined;
 
   constructor({ queue, name, job, finished, readerUrl, ...options }: PodQueueAdapterOptions) {
-    super(queue, {
+    const all = {
       ...options,
-      externalJobUrl: (json) => {
+      // What is done is gone: see below.
+      allowCompletedRetries: false,
+      externalJobUrl: (json: DescribableJob) => {
         const href = logUrl(readerUrl, job, json);
         // bull-board's type wants one of every job, its page does not.
         return (href === undefined ? undefined : { displayText: 'Log', href }) as { displayText: string; href: string };
       },
-    });
+    };
+    super(queue, all);
     this.#queue = queue;
     this.#name = name;
     this.#finished = finished;
