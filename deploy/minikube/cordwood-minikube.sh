@@ -40,10 +40,12 @@ kube() { run kubectl --context "$PROFILE" "$@"; }
 
 # Kubernetes has no `create or change`: what is to be made goes through apply. Secrets stand in no file.
 secret() {
-  local namespace=$1 name=$2
+  local namespace=$1 name=$2 literal
   shift 2
   if $dry_run; then
-    echo "+ Secret $namespace/$name"
+    printf '+ Secret %s/%s:' "$namespace" "$name"
+    for literal in "${@#--from-literal=}"; do printf ' %s' "${literal%%=*}"; done
+    printf '\n'
     return
   fi
   kubectl create secret generic "$name" --namespace "$namespace" "$@" --dry-run=client --output yaml |

@@ -1,14 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { connectRedis, createQueues } from '@cordwood/queues';
 import { createHealth, createMetrics, parseRedisUrl, startOpsServer } from '@cordwood/service';
 import { removeTestKeys, testQueuePrefix, testRedisUrl } from '@cordwood/testkit';
 import { APP_SCHEMAS } from '../lib/app-configs.ts';
 import { findProgram } from '../lib/programs.ts';
-import { environmentProblems } from './environment-problems.ts';
-import { referenceProblems } from './reference-problems.ts';
-import { appsOf, containerOf, environmentOf, type Manifest, renderKustomization, type Workload } from './render.ts';
-import { schemaProblems } from './schema-problems.ts';
-import { portProblems, securityProblems, shutdownProblems } from './workload-problems.ts';
+import { manifestProblems } from './problems.ts';
+import {
+  appsOf,
+  containerOf,
+  environmentOf,
+  type Manifest,
+  neededSecretKeys,
+  renderKustomization,
+  ROOT,
+  takeManifest,
+  type Workload,
+} from './render.ts';
 
 const kubectl = await findProgram('kubectl');
 if (kubectl === undefined)
@@ -16,46 +25,27 @@ if (kubectl === undefined)
 const describeRendered = kubectl === undefined ? describe.skip : describe;
 
 const OVERLAYS = ['production', 'minikube'].map((name) => `deploy/kubernetes/overlays/${name}`);
-const rendered = new Map<string, readonly Manifest[]>();
-
-/** A copy, for the test to break. */
-function render(directory: string): Manifest[] {
-  const known = rendered.get(directory) ?? renderKustomization(kubectl ?? '', directory);
-  rendered.set(directory, known);
-  return structuredClone([...known]);
-}
-
-/** The first manifest of the kind whose name begins so (those of ConfigMaps end in a hash). */
-function take(manifests: readonly Manifest[], kind: string, name: string): Manifest {
-  const found = manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name.startsWith(name));
-  if (found === undefined) throw new Error(`no ${kind} ${name}`);
-  return found;
-}
+const render = (directory: string) => renderKustomization(kubectl ?? '', directory);
 
 const takeWorkload = (manifests: readonly Manifest[], kind: string, name: string) =>
-  take(manifests, kind, name) as Workload;
-
-async function allProblems(manifests: readonly Manifest[]): Promise<string[]> {
-  const misfits = (await Promise.all(manifests.map(schemaProblems))).flat();
-  // The other checks rely on the form.
-  if (misfits.length > 0) return misfits;
-  const apps = [...appsOf(manifests, Object.keys(APP_SCHEMAS)).values()];
-  return [
-    ...referenceProblems(manifests),
-    ...environmentProblems(manifests),
-    ...apps.flatMap((app) => [
-      ...shutdownProblems(app, manifests),
-      ...portProblems(app, manifests),
-      ...securityProblems(app),
-    ]),
-  ];
-}
+  takeManifest(manifests, kind, name) as Workload;
 
 describeRendered.each(OVERLAYS)('%s', (directory) => {
   test('fits the schemas, the apps and itself', async () => {
     const manifests = render(directory);
-    expect(await allProblems(manifests)).toEqual([]);
+    expect(await manifestProblems(manifests)).toEqual([]);
     expect(appsOf(manifests, Object.keys(APP_SCHEMAS)).size).toBe(Object.keys(APP_SCHEMAS).length);
+  });
+
+  test('README.md tells of each Secret that is needed', () => {
+    const rows = readFileSync(join(ROOT, 'deploy/kubernetes/README.md'), 'utf8').split('\n');
+    const needed = neededSecretKeys(render(directory));
+    expect(needed).toContainEqual({ namespace: 'cordwood', secret: 'cordwood-redis', key: 'url' });
+    for (const { namespace, secret, key } of needed) {
+      const row = rows.find((each) => each.startsWith('| ') && each.includes(`\`${secret}\``));
+      expect(row).toContain(`\`${namespace}\``);
+      expect(row).toContain(`\`${key}\``);
+    }
   });
 
   test('holds no Secret, and two of nothing', () => {
@@ -123,7 +113,7 @@ describeRendered('KEDA', () => {
     const prefix = testQueuePrefix();
     const lists = ['compactor-worker', 'cleanup-worker'].map((app) => {
       const inCluster = environmentOf(takeWorkload(manifests, 'Deployment', app), manifests)['QUEUE_PREFIX'];
-      const scaled = take(manifests, 'ScaledObject', app) as Manifest & {
+      const scaled = takeManifest(manifests, 'ScaledObject', app) as Manifest & {
         spec: { triggers: { metadata: { listName: string } }[] };
       };
       const { listName } = scaled.spec.triggers[0]!.metadata;
@@ -143,124 +133,5 @@ describeRendered('KEDA', () => {
       await connection.close();
       await removeTestKeys(prefix);
     }
-  });
-});
-
-describeRendered('a broken manifest is found', () => {
-  const CONTAINER = 'spec/template/spec/containers/0';
-
-  /** Sets the field at the path; undefined takes it away. */
-  function change(manifest: Manifest, path: string, value: unknown): void {
-    const names = path.split('/');
-    const last = names.pop() ?? '';
-    let parent = manifest as Record<string, unknown>;
-    for (const name of names) parent = parent[name] as Record<string, unknown>;
-    if (value === undefined) Reflect.deleteProperty(parent, last);
-    else parent[last] = value;
-  }
-
-  test.each<[what: string, manifest: [kind: string, name: string], path: string, value: unknown, problem: string]>([
-    [
-      'a value of another type',
-      ['Deployment', 'reader-api'],
-      'spec/revisionHistoryLimit',
-      'three',
-      'Deployment cordwood/reader-api: data/spec/revisionHistoryLimit must be integer',
-    ],
-    [
-      'a field that is missing',
-      ['Deployment', 'reader-api'],
-      'spec/selector',
-      undefined,
-      'Deployment cordwood/reader-api: data/spec must have required property selector',
-    ],
-    [
-      'a field with a misspelt name, deep inside',
-      ['Deployment', 'cleanup-worker'],
-      `${CONTAINER}/readinesProbe`,
-      {},
-      'Deployment cordwood/cleanup-worker: no such field: /spec/template/spec/containers/0/readinesProbe',
-    ],
-    [
-      'a misspelt name in a custom resource',
-      ['ScaledObject', 'compactor-worker'],
-      'spec/minReplicas',
-      1,
-      'ScaledObject cordwood/compactor-worker: no such field: /spec/minReplicas',
-    ],
-    [
-      'a kind that there is not',
-      ['PodDisruptionBudget', 'reader-api'],
-      'apiVersion',
-      'policy/v2',
-      'PodDisruptionBudget cordwood/reader-api: no schema of policy/v2 PodDisruptionBudget',
-    ],
-    [
-      'a selector that selects nothing',
-      ['Service', 'reader-api'],
-      'spec/selector',
-      { app: 'reader-api' },
-      'Service cordwood/reader-api selects not the pods of one workload',
-    ],
-    [
-      'a port that there is not',
-      ['Deployment', 'reader-api'],
-      `${CONTAINER}/livenessProbe/httpGet/port`,
-      'health',
-      'Deployment cordwood/reader-api is probed on a port that it has not: health',
-    ],
-    [
-      'a port that nobody listens on',
-      ['Deployment', 'reader-api'],
-      `${CONTAINER}/ports/0/containerPort`,
-      8081,
-      'Deployment cordwood/reader-api: it does not listen on port 8081 (http)',
-    ],
-    [
-      'a variable that no app has',
-      ['ConfigMap', 'cleanup-worker'],
-      'data/CLEANUP_DELY',
-      '1h',
-      'cleanup-worker: CLEANUP_DELY is no variable of the app',
-    ],
-    [
-      'a variable that nobody decided about',
-      ['ConfigMap', 'reader-api'],
-      'data/TRUST_PROXY',
-      undefined,
-      'reader-api: TRUST_PROXY is neither set nor listed as left at its default',
-    ],
-    [
-      'a value that the app refuses',
-      ['ConfigMap', 'compactor-worker'],
-      'data/SCAN_INTERVAL',
-      'often',
-      'compactor-worker: One variable is wrong in the environment:\n  SCAN_INTERVAL holds "often": a duration such as 500ms, 90s, 15m, 1h or 7d, at least 1s is allowed',
-    ],
-    [
-      'less grace than the shutdown takes',
-      ['Deployment', 'reader-api'],
-      'spec/template/spec/terminationGracePeriodSeconds',
-      30,
-      'Deployment cordwood/reader-api: 30 s of grace for preStop and shutdown of 35 s',
-    ],
-    [
-      'a root file system to write to',
-      ['Deployment', 'compactor-worker'],
-      `${CONTAINER}/securityContext/readOnlyRootFilesystem`,
-      false,
-      'Deployment cordwood/compactor-worker may write to its root file system',
-    ],
-    [
-      'a token for a worker',
-      ['Deployment', 'compactor-worker'],
-      'spec/template/spec/automountServiceAccountToken',
-      true,
-      'Deployment cordwood/compactor-worker has a token',
-    ],
-  ])('%s', async (_what, [kind, name], path, value, problem) => {
-    const manifests = render('deploy/kubernetes/overlays/production');
-    change(take(manifests, kind, name), path, value);
-    expect(await allProblems(manifests)).toEqual([problem]);
   });
 });

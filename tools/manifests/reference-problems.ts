@@ -89,5 +89,12 @@ export function referenceProblems(manifests: readonly Manifest[]): string[] {
         .filter((port) => port !== undefined && !ports.some(({ name }) => name === port))
         .map((port) => `${titleOf(workload)} is probed on a port that it has not: ${String(port)}`);
     }),
+    ...workloads.flatMap((workload) => {
+      const maps = near(manifests, workload).filter(({ kind }) => kind === 'ConfigMap');
+      return (workload.spec.template.spec?.volumes ?? [])
+        .flatMap(({ configMap }) => configMap?.name ?? [])
+        .filter((name) => !maps.some(({ metadata }) => metadata.name === name))
+        .map((name) => `${titleOf(workload)} mounts a ConfigMap that is not there: ${name}`);
+    }),
   ];
 }

@@ -37,6 +37,13 @@ export function renderKustomization(kubectl: string, directory: string): Manifes
 export const titleOf = ({ kind, metadata }: Manifest): string =>
   `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
 
+/** The first manifest of the kind whose name begins so (those of ConfigMaps end in a hash). @throws Error when there is none */
+export function takeManifest(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  const found = manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name.startsWith(name));
+  if (found === undefined) throw new Error(`no ${kind} ${name}`);
+  return found;
+}
+
 export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
   manifests.filter((manifest): manifest is Workload => manifest.kind === 'Deployment' || manifest.kind === 'DaemonSet');
 
@@ -79,3 +86,19 @@ export function environmentOf(
   }
   return environment;
 }
+
+/** A value that a Secret has to hold for an app to start. */
+export interface SecretKey {
+  readonly namespace: string;
+  readonly secret: string;
+  readonly key: string;
+}
+
+/** Those of all workloads; what is optional is left out. */
+export const neededSecretKeys = (manifests: readonly Manifest[]): SecretKey[] =>
+  workloadsOf(manifests).flatMap((workload) =>
+    (containerOf(workload).env ?? []).flatMap(({ valueFrom }) => {
+      const { name = '', key = '', optional = false } = valueFrom?.secretKeyRef ?? {};
+      return key === '' || optional ? [] : [{ namespace: workload.metadata.namespace ?? '', secret: name, key }];
+    }),
+  );

@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { findProgram } from '../lib/programs.ts';
-import { ROOT } from './render.ts';
+import { neededSecretKeys, renderKustomization, ROOT } from './render.ts';
 
 const shellcheck = await findProgram('shellcheck');
 if (shellcheck === undefined)
   process.stderr.write('NOTICE: no shellcheck on the PATH: shell scripts are not checked.\n');
 const describeShell = shellcheck === undefined ? describe.skip : describe;
+
+const kubectl = await findProgram('kubectl');
 
 const SCRIPT = 'deploy/minikube/cordwood-minikube.sh';
 
@@ -19,12 +21,12 @@ describeShell('shellcheck', () => {
   });
 });
 
-describe('cordwood-minikube.sh --dry-run', () => {
-  const dryRun = (command: string) =>
-    execFileSync('bash', [join(ROOT, SCRIPT), '--dry-run', command], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line.startsWith('+ '));
+const dryRun = (command: string) =>
+  execFileSync('bash', [join(ROOT, SCRIPT), '--dry-run', command], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.startsWith('+ '));
 
+describe('cordwood-minikube.sh --dry-run', () => {
   test.each(['start', 'load-images', 'apply', 'status', 'clean', 'stop'])(
     '%s prints commands of one cluster',
     (command) => {
@@ -51,5 +53,16 @@ describe('cordwood-minikube.sh --dry-run', () => {
     const { status, stderr } = spawnSync('bash', [join(ROOT, SCRIPT), 'restart'], { encoding: 'utf8' });
     expect(status).toBe(2);
     expect(stderr).toContain('usage:');
+  });
+});
+
+const describeRendered = kubectl === undefined ? describe.skip : describe;
+describeRendered('with the overlay', () => {
+  test('it makes each Secret that is needed', () => {
+    const made = dryRun('apply').filter((line) => line.startsWith('+ Secret '));
+    const needed = neededSecretKeys(renderKustomization(kubectl ?? '', 'deploy/kubernetes/overlays/minikube'));
+    for (const { namespace, secret, key } of needed) {
+      expect(made.find((line) => line.includes(` ${namespace}/${secret}:`))).toMatch(new RegExp(` ${key}( |$)`));
+    }
   });
 });

@@ -1,0 +1,135 @@
+import { describe, expect, test } from '@jest/globals';
+import { findProgram } from '../lib/programs.ts';
+import { manifestProblems } from './problems.ts';
+import { type Manifest, renderKustomization, takeManifest } from './render.ts';
+
+const kubectl = await findProgram('kubectl');
+const production = kubectl === undefined ? [] : renderKustomization(kubectl, 'deploy/kubernetes/overlays/production');
+// overlays.spec.ts says so where there is none.
+const describeRendered = kubectl === undefined ? describe.skip : describe;
+
+describeRendered('a manifest that is broken is found', () => {
+  const CONTAINER = 'spec/template/spec/containers/0';
+
+  /** Sets the field at the path; undefined takes it away. */
+  function change(manifest: Manifest, path: string, value: unknown): void {
+    const names = path.split('/');
+    const last = names.pop() ?? '';
+    let parent = manifest as Record<string, unknown>;
+    for (const name of names) parent = parent[name] as Record<string, unknown>;
+    if (value === undefined) Reflect.deleteProperty(parent, last);
+    else parent[last] = value;
+  }
+
+  test.each<[what: string, manifest: [kind: string, name: string], path: string, value: unknown, problem: string]>([
+    [
+      'a value of another type',
+      ['Deployment', 'reader-api'],
+      'spec/revisionHistoryLimit',
+      'three',
+      'Deployment cordwood/reader-api: data/spec/revisionHistoryLimit must be integer',
+    ],
+    [
+      'a field that is missing',
+      ['Deployment', 'reader-api'],
+      'spec/selector',
+      undefined,
+      'Deployment cordwood/reader-api: data/spec must have required property selector',
+    ],
+    [
+      'a field with a misspelt name, deep inside',
+      ['Deployment', 'cleanup-worker'],
+      `${CONTAINER}/readinesProbe`,
+      {},
+      'Deployment cordwood/cleanup-worker: no such field: /spec/template/spec/containers/0/readinesProbe',
+    ],
+    [
+      'a misspelt name in a custom resource',
+      ['ScaledObject', 'compactor-worker'],
+      'spec/minReplicas',
+      1,
+      'ScaledObject cordwood/compactor-worker: no such field: /spec/minReplicas',
+    ],
+    [
+      'a kind that there is not',
+      ['PodDisruptionBudget', 'reader-api'],
+      'apiVersion',
+      'policy/v2',
+      'PodDisruptionBudget cordwood/reader-api: no schema of policy/v2 PodDisruptionBudget',
+    ],
+    [
+      'a selector that selects nothing',
+      ['Service', 'reader-api'],
+      'spec/selector',
+      { app: 'reader-api' },
+      'Service cordwood/reader-api selects not the pods of one workload',
+    ],
+    [
+      'a ConfigMap that there is not',
+      ['DaemonSet', 'fluent-bit'],
+      'spec/template/spec/volumes/0/configMap/name',
+      'fluent-bit',
+      'DaemonSet cordwood-logging/fluent-bit mounts a ConfigMap that is not there: fluent-bit',
+    ],
+    [
+      'a port that there is not',
+      ['Deployment', 'reader-api'],
+      `${CONTAINER}/livenessProbe/httpGet/port`,
+      'health',
+      'Deployment cordwood/reader-api is probed on a port that it has not: health',
+    ],
+    [
+      'a port that nobody listens on',
+      ['Deployment', 'reader-api'],
+      `${CONTAINER}/ports/0/containerPort`,
+      8081,
+      'Deployment cordwood/reader-api: it does not listen on port 8081 (http)',
+    ],
+    [
+      'a variable that no app has',
+      ['ConfigMap', 'cleanup-worker'],
+      'data/CLEANUP_DELY',
+      '1h',
+      'cleanup-worker: CLEANUP_DELY is no variable of the app',
+    ],
+    [
+      'a variable that nobody decided about',
+      ['ConfigMap', 'reader-api'],
+      'data/TRUST_PROXY',
+      undefined,
+      'reader-api: TRUST_PROXY is neither set nor listed as left at its default',
+    ],
+    [
+      'a value that the app refuses',
+      ['ConfigMap', 'compactor-worker'],
+      'data/SCAN_INTERVAL',
+      'often',
+      'compactor-worker: One variable is wrong in the environment:\n  SCAN_INTERVAL holds "often": a duration such as 500ms, 90s, 15m, 1h or 7d, at least 1s is allowed',
+    ],
+    [
+      'less grace than the shutdown takes',
+      ['Deployment', 'reader-api'],
+      'spec/template/spec/terminationGracePeriodSeconds',
+      30,
+      'Deployment cordwood/reader-api: 30 s of grace for preStop and shutdown of 35 s',
+    ],
+    [
+      'a root file system to write to',
+      ['Deployment', 'compactor-worker'],
+      `${CONTAINER}/securityContext/readOnlyRootFilesystem`,
+      false,
+      'Deployment cordwood/compactor-worker may write to its root file system',
+    ],
+    [
+      'a token for a worker',
+      ['Deployment', 'compactor-worker'],
+      'spec/template/spec/automountServiceAccountToken',
+      true,
+      'Deployment cordwood/compactor-worker has a token',
+    ],
+  ])('%s', async (_what, [kind, name], path, value, problem) => {
+    const manifests = structuredClone(production);
+    change(takeManifest(manifests, kind, name), path, value);
+    expect(await manifestProblems(manifests)).toEqual([problem]);
+  });
+});
