@@ -27,7 +27,7 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
     }),
     bytes: metrics.counter({
       name: 'cordwood_retention_deleted_bytes_total',
-      help: 'Stored bytes of these files.',
+      help: 'Stored bytes of the merged files of logs that were deleted because of their age.',
     }),
   };
   const work = createPodWork<CleaningResult>({

@@ -1,4 +1,4 @@
-import { createFindings, openBucket } from '@cordwood/bucket';
+import { openBucket } from '@cordwood/bucket';
 import { Cleaner } from '@cordwood/compaction';
 import { connectRedis, createCommitLocks, createQueues, exportQueueMetrics, startWorkers } from '@cordwood/queues';
 import type { AppContext, Composed } from '@cordwood/service';
@@ -36,10 +36,7 @@ export async function compose(context: AppContext<Config>): Promise<Composed | u
     legacyNamespace: config.LEGACY_NAMESPACE,
     retention: retentionOf(config),
   };
-  const cleaner = new Cleaner({
-    ...common,
-    onStray: createFindings({ logger, metrics }).onStray,
-  });
+  const cleaner = new Cleaner(common);
 
   // Before it is known how the store treats conditions, nothing may be written.
   if (!(await bucket.selfTest())) return undefined;

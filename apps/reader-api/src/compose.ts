@@ -1,4 +1,4 @@
-import { createFindings, openBucket } from '@cordwood/bucket';
+import { createDamageReport, openBucket } from '@cordwood/bucket';
 import { createKube, type KubeClient, loadKubeConfig } from '@cordwood/kube';
 import { JobLogReader } from '@cordwood/live-log';
 import { LogReader } from '@cordwood/log-store';
@@ -34,7 +34,6 @@ function connectKube(config: Pick<ReaderConfig, 'KUBERNETES' | 'KUBERNETES_CONTE
 export async function compose(context: AppContext<ReaderConfig>): Promise<Composed> {
   const { config, logger, metrics, health, shutdown } = context;
   const { store, metadata, commitsSafely } = openBucket(context, { client: S3_CLIENT });
-  const { onDamage } = createFindings({ logger, metrics });
   const rawFiles = { maxRecord: config.MAX_RECORD, reorderWindow: config.REORDER_WINDOW };
   const reader = new LogReader({
     store,
@@ -42,7 +41,7 @@ export async function compose(context: AppContext<ReaderConfig>): Promise<Compos
     ...rawFiles,
     maxMessage: config.MAX_MESSAGE,
     legacyNamespace: config.LEGACY_NAMESPACE,
-    onDamage,
+    onDamage: createDamageReport({ logger, metrics }),
     onReplaced: countResumedReads(metrics),
   });
   const kube = connectKube(config);

@@ -19,45 +19,57 @@ export interface FindingsOptions {
   readonly remembered?: number;
 }
 
-export function createFindings({ logger, metrics, remembered = 10_000 }: FindingsOptions): Findings {
+export function createFindings(options: FindingsOptions): Findings {
+  const { logger, metrics } = options;
   const strays = metrics.counter({
     name: 'cordwood_stray_objects_total',
     help: 'Objects found under the raw prefix that are no raw files, each counted once; they are left alone.',
     labels: ['problem'],
   });
-  const damaged = metrics.counter({
-    name: 'cordwood_damaged_merged_files_total',
-    help: 'Merged files found not to hold what the metadata says, each counted once.',
-  });
-  const reported = new Set<string>();
-  const isNew = (identity: string): boolean => {
-    if (reported.has(identity)) return false;
-    const [oldest] = reported;
-    if (reported.size >= remembered && oldest !== undefined) reported.delete(oldest);
-    reported.add(identity);
-    return true;
-  };
-
+  const isNew = remember(options);
   return {
     onStray: ({ key, etag, size, problem }) => {
-      if (!isNew(`stray ${key} ${etag}`)) return;
+      if (!isNew(`${key} ${etag}`)) return;
       strays.inc({ problem });
       logger.warn('stray object, left alone', { key, etag, sizeBytes: size, problem });
     },
     onStrayKey: (key) => {
-      if (!isNew(`stray ${key}`)) return;
+      if (!isNew(key)) return;
       strays.inc({ problem: 'no pod' });
       logger.warn('stray object, left alone', { key, problem: 'no pod' });
     },
-    onDamage: ({ key, reason }) => {
-      if (!isNew(`damage ${key}`)) return;
-      // Its merge sets it aside and counts it.
-      if (key.startsWith(RAW_PREFIX)) {
-        logger.warn('raw file is damaged', { key, reason });
-        return;
-      }
-      damaged.inc();
-      logger.error('merged file is damaged', { key, reason });
-    },
+    onDamage: createDamageReport(options),
+  };
+}
+
+/** The part of {@link Findings} for those who read only what belongs to logs. */
+export function createDamageReport(options: FindingsOptions): OnDamage {
+  const { logger, metrics } = options;
+  const damaged = metrics.counter({
+    name: 'cordwood_damaged_merged_files_total',
+    help: 'Merged files found not to hold what the metadata says, each counted once.',
+  });
+  const isNew = remember(options);
+  return ({ key, reason }) => {
+    if (!isNew(key)) return;
+    // Its merge sets it aside and counts it.
+    if (key.startsWith(RAW_PREFIX)) {
+      logger.warn('raw file is damaged', { key, reason });
+      return;
+    }
+    damaged.inc();
+    logger.error('merged file is damaged', { key, reason });
+  };
+}
+
+/** Whether it is the first time that it is asked about something, as far as its memory reaches. */
+function remember({ remembered = 10_000 }: Pick<FindingsOptions, 'remembered'>): (identity: string) => boolean {
+  const known = new Set<string>();
+  return (identity) => {
+    if (known.has(identity)) return false;
+    const [oldest] = known;
+    if (known.size >= remembered && oldest !== undefined) known.delete(oldest);
+    known.add(identity);
+    return true;
   };
 }

@@ -20,7 +20,7 @@ import { instancesAmong, type RetentionOptions, unmergedAmong } from './retentio
 /** What cleaning works with, and how. */
 export interface CleanerOptions extends Pick<
   CompactionOptions,
-  'store' | 'metadata' | 'cleanupDelay' | 'orphanAge' | 'legacyNamespace' | 'onStray'
+  'store' | 'metadata' | 'cleanupDelay' | 'orphanAge' | 'legacyNamespace'
 > {
   /** Without it no log is deleted by its age, and no tombstone is ever removed. */
   readonly retention?: RetentionOptions;
