@@ -8,6 +8,7 @@ import { providePromtool } from '../lib/promtool.ts';
 import { ROOT } from './named-metrics.ts';
 
 const ALERTS = join(ROOT, 'deploy/alerts');
+const TESTS = ['cordwood.rules.test.yaml', 'cordwood.days.test.yaml'];
 const DASHBOARDS = ['operators', 'reader'];
 
 interface Rule {
@@ -23,11 +24,12 @@ interface AlertTest {
 const readYaml = async (name: string): Promise<unknown> => parse(await readFile(join(ALERTS, name), 'utf8'));
 
 let rules: readonly Rule[];
-let tests: readonly { readonly alert_rule_test: readonly AlertTest[] }[];
+let tests: readonly AlertTest[];
 beforeAll(async () => {
   const { groups } = (await readYaml('cordwood.rules.yaml')) as { groups: { rules: Rule[] }[] };
   rules = groups.flatMap((group) => group.rules);
-  ({ tests } = (await readYaml('cordwood.rules.test.yaml')) as { tests: typeof tests });
+  const files = (await Promise.all(TESTS.map(readYaml))) as { tests: { alert_rule_test: AlertTest[] }[] }[];
+  tests = files.flatMap((file) => file.tests).flatMap((each) => each.alert_rule_test);
 });
 
 test('each alert says how bad it is and what it is about, and leads to its section in the runbook', async () => {
@@ -45,10 +47,7 @@ test('each alert says how bad it is and what it is about, and leads to its secti
 });
 
 test('each alert has tests in which it is quiet, fires and clears', () => {
-  const byAlert = Map.groupBy(
-    tests.flatMap((each) => each.alert_rule_test),
-    ({ alertname }) => alertname,
-  );
+  const byAlert = Map.groupBy(tests, ({ alertname }) => alertname);
   const states = (alert: string) => byAlert.get(alert)?.map(({ exp_alerts }) => exp_alerts.length > 0);
   for (const { alert } of rules) expect([alert, states(alert)?.slice(0, 3)]).toEqual([alert, [false, true, false]]);
 });
@@ -75,7 +74,7 @@ describe('promtool', () => {
   });
 
   test('sees every alert fire and clear', () => {
-    expect(complaints('test', 'rules', 'cordwood.rules.test.yaml')).toBe('');
+    expect(complaints('test', 'rules', ...TESTS)).toBe('');
   });
 
   test('understands every query of the dashboards', async () => {

@@ -13,7 +13,7 @@ export async function providePromtool(env: NodeJS.ProcessEnv = process.env): Pro
   const given = env['PROMTOOL'] ?? (await findProgram('promtool'));
   if (given !== undefined) return given;
   const kept = join(CACHE, 'promtool');
-  if ((await readdir(CACHE).catch(() => [])).includes('promtool')) return kept;
+  if ((await readdir(CACHE).catch((): string[] => [])).includes('promtool')) return kept;
   await mkdir(CACHE, { recursive: true });
   const dir = await mkdtemp(join(CACHE, 'promtool-'));
   try {
