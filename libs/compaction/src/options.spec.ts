@@ -7,9 +7,9 @@ test('a job by itself has the usual limits', () => {
   expect(limitsOfEach(1)).toEqual(DEFAULT_LIMITS);
 });
 
-test.each([2, 4, 8, 24])('%d jobs hold no more together than 48 MiB', (concurrency) => {
+test.each([4, 8, 16])('%d jobs hold no more together than 32 MiB', (concurrency) => {
   const { keptBytes, keepUpTo } = limitsOfEach(concurrency);
-  expect(concurrency * keptBytes).toBeLessThanOrEqual(48 * MIB);
+  expect(concurrency * keptBytes).toBeLessThanOrEqual(32 * MIB);
   expect(keepUpTo).toBeLessThanOrEqual(keptBytes);
 });
 

@@ -19,10 +19,10 @@ export interface CompactionOptions extends Omit<MergeOptions, 'rewriteTail' | 'j
 const MIB = 1024 * 1024;
 
 /** Those of a job that has the worker's memory for itself. */
-export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * MIB, keptBytes: 12 * MIB, files: 500 };
+export const DEFAULT_LIMITS: BatchLimits = { keepUpTo: 8 * MIB, keptBytes: 10 * MIB, files: 500 };
 
 /** Bytes of raw objects that all jobs of a worker may hold, but 2 MiB for each at least. `npm run bench -- --only memory` shows what that comes to. */
-const KEPT_BY_ALL = 48 * MIB;
+const KEPT_BY_ALL = 32 * MIB;
 
 /** The limits of each of so many jobs that run at once: the more there are, the smaller are their batches, and the more commits there are to a log. */
 export function limitsOfEach(concurrency: number): BatchLimits {
