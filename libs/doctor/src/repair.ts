@@ -44,7 +44,7 @@ export async function repairPod(
   const isOverdue = findings.some((finding) => finding.kind === 'orphan' && finding.state === 'overdue');
   // Cleaning would sweep records that are nowhere else.
   if (!has('orphan records') && (isOverdue || has('raw files left', 'superseded files left'))) {
-    const cleaner = new Cleaner({ ...options, onStray: () => undefined });
+    const cleaner = new Cleaner(options);
     const { deletedRaw, deletedSuperseded, deletedOrphans } = await cleaner.clean(pod, signal);
     options.onDone(
       `cleaned ${pod}: deleted ${deletedRaw.toString()} raw, ${deletedSuperseded.toString()} superseded, ${deletedOrphans.toString()} orphaned files`,
