@@ -1,26 +1,29 @@
 import { describe, expect, test } from '@jest/globals';
 import { findProgram } from '../lib/programs.ts';
 import { manifestProblems } from './problems.ts';
-import { type Manifest, renderKustomization, takeManifest } from './render.ts';
+import { type Manifest, neededSecretKeys, renderKustomization, takeManifest } from './render.ts';
 
 const kubectl = await findProgram('kubectl');
-const production = kubectl === undefined ? [] : renderKustomization(kubectl, 'deploy/kubernetes/overlays/production');
+const render = (overlay: string) =>
+  kubectl === undefined ? [] : renderKustomization(kubectl, `deploy/kubernetes/overlays/${overlay}`);
+const production = render('production');
+const oidc = render('oidc');
 // overlays.spec.ts says so where there is none.
 const describeRendered = kubectl === undefined ? describe.skip : describe;
 
+const CONTAINER = 'spec/template/spec/containers/0';
+
+/** Sets the field at the path; undefined takes it away. */
+function change(manifest: Manifest, path: string, value: unknown): void {
+  const names = path.split('/');
+  const last = names.pop() ?? '';
+  let parent = manifest as Record<string, unknown>;
+  for (const name of names) parent = parent[name] as Record<string, unknown>;
+  if (value === undefined) Reflect.deleteProperty(parent, last);
+  else parent[last] = value;
+}
+
 describeRendered('a manifest that is broken is found', () => {
-  const CONTAINER = 'spec/template/spec/containers/0';
-
-  /** Sets the field at the path; undefined takes it away. */
-  function change(manifest: Manifest, path: string, value: unknown): void {
-    const names = path.split('/');
-    const last = names.pop() ?? '';
-    let parent = manifest as Record<string, unknown>;
-    for (const name of names) parent = parent[name] as Record<string, unknown>;
-    if (value === undefined) Reflect.deleteProperty(parent, last);
-    else parent[last] = value;
-  }
-
   test.each<[what: string, manifest: [kind: string, name: string], path: string, value: unknown, problem: string]>([
     [
       'a value of another type',
@@ -95,9 +98,9 @@ describeRendered('a manifest that is broken is found', () => {
     [
       'a variable that nobody decided about',
       ['ConfigMap', 'reader-api'],
-      'data/TRUST_PROXY',
+      'data/RATE_LIMIT',
       undefined,
-      'reader-api: TRUST_PROXY is neither set nor listed as left at its default',
+      'reader-api: RATE_LIMIT is neither set nor listed as left at its default',
     ],
     [
       'a value that the app refuses',
@@ -131,5 +134,84 @@ describeRendered('a manifest that is broken is found', () => {
     const manifests = structuredClone(production);
     change(takeManifest(manifests, kind, name), path, value);
     expect(await manifestProblems(manifests)).toEqual([problem]);
+  });
+});
+
+describeRendered('with AUTH_MODE=oidc', () => {
+  test.each<[what: string, manifest: [kind: string, name: string], path: string, value: unknown, problems: string[]]>([
+    [
+      'no way to the issuer',
+      ['NetworkPolicy', 'dashboard-issuer'],
+      'spec/egress/0/ports/0/port',
+      6379,
+      ['queue-dashboard: may not reach OIDC_ISSUER'],
+    ],
+    [
+      'a way to some pods, but not to the issuer',
+      ['NetworkPolicy', 'dashboard-issuer'],
+      'spec/egress/0/to',
+      [{ podSelector: {} }],
+      ['queue-dashboard: may not reach OIDC_ISSUER'],
+    ],
+    [
+      'a PUBLIC_URL that leads elsewhere',
+      ['ConfigMap', 'queue-dashboard'],
+      'data/PUBLIC_URL',
+      'http://queues.example.com',
+      ['queue-dashboard: no ingress leads to it from PUBLIC_URL'],
+    ],
+    [
+      'a READER_URL that leads elsewhere',
+      ['ConfigMap', 'queue-dashboard'],
+      'data/READER_URL',
+      'https://queues.example.com',
+      ['queue-dashboard: no ingress leads to the reader from READER_URL'],
+    ],
+    [
+      'a proxy in front that it is not told of',
+      ['ConfigMap', 'queue-dashboard'],
+      'data/TRUST_PROXY',
+      '0',
+      ['queue-dashboard: is behind an ingress, but TRUST_PROXY is 0'],
+    ],
+    [
+      'an ingress to a port that there is not',
+      ['Ingress', 'queue-dashboard'],
+      'spec/rules/0/http/paths/0/backend/service/port/name',
+      'web',
+      [
+        'Ingress cordwood/queue-dashboard leads to no port of a Service',
+        'queue-dashboard: no ingress leads to it from PUBLIC_URL',
+      ],
+    ],
+    [
+      'an ingress to what lets everybody in',
+      ['ConfigMap', 'reader-api'],
+      'data/AUTH_MODE',
+      'none',
+      [
+        'reader-api: OIDC_ISSUER is listed as left at its default, but is set or no variable',
+        'reader-api: OIDC_AUDIENCE is listed as left at its default, but is set or no variable',
+        'reader-api: is behind an ingress and lets everybody in',
+      ],
+    ],
+    [
+      'no session secret',
+      ['Deployment', 'queue-dashboard'],
+      `${CONTAINER}/env/2/name`,
+      'SESSION_SECRT',
+      [
+        'queue-dashboard: SESSION_SECRT is no variable of the app',
+        'queue-dashboard: SESSION_SECRET is neither set nor listed as left at its default',
+      ],
+    ],
+  ])('%s', async (_what, [kind, name], path, value, problems) => {
+    const manifests = structuredClone(oidc);
+    change(takeManifest(manifests, kind, name), path, value);
+    expect(await manifestProblems(manifests)).toEqual(problems);
+  });
+
+  test('the password of AUTH_MODE=basic is not asked for', () => {
+    expect(neededSecretKeys(oidc).map(({ secret }) => secret)).not.toContain('cordwood-dashboard');
   });
 });

@@ -1,6 +1,6 @@
 import { ConfigError, loadConfig } from '@cordwood/service';
 import { APP_SCHEMAS } from '../lib/app-configs.ts';
-import { LEFT_AT_DEFAULT, READ_BY_LIBRARIES } from './left-at-default.ts';
+import { leftAtDefault, READ_BY_LIBRARIES } from './left-at-default.ts';
 import { appsOf, environmentOf, FROM_SECRET, type Manifest } from './render.ts';
 
 /** Good values for what Secrets hold. */
@@ -13,7 +13,7 @@ export function environmentProblems(manifests: readonly Manifest[]): string[] {
     const workload = apps.get(app);
     if (workload === undefined) return [`${app}: no Deployment`];
     const environment = environmentOf(workload, manifests);
-    const left = LEFT_AT_DEFAULT[app] ?? {};
+    const left = leftAtDefault(app, environment['AUTH_MODE']);
     const known = Object.keys(schema.shape);
     const problems = [
       ...Object.keys(environment)

@@ -1,5 +1,6 @@
 import { APP_SCHEMAS } from '../lib/app-configs.ts';
 import { environmentProblems } from './environment-problems.ts';
+import { exposureProblems } from './exposure-problems.ts';
 import { referenceProblems } from './reference-problems.ts';
 import { appsOf, type Manifest } from './render.ts';
 import { schemaProblems } from './schema-problems.ts';
@@ -10,11 +11,12 @@ export async function manifestProblems(manifests: readonly Manifest[]): Promise<
   const misfits = (await Promise.all(manifests.map(schemaProblems))).flat();
   // The other checks rely on the form.
   if (misfits.length > 0) return misfits;
-  const apps = [...appsOf(manifests, Object.keys(APP_SCHEMAS)).values()];
+  const apps = appsOf(manifests, Object.keys(APP_SCHEMAS));
   return [
     ...referenceProblems(manifests),
     ...environmentProblems(manifests),
-    ...apps.flatMap((app) => [
+    ...exposureProblems(apps, manifests),
+    ...[...apps.values()].flatMap((app) => [
       ...shutdownProblems(app, manifests),
       ...portProblems(app, manifests),
       ...securityProblems(app),

@@ -11,7 +11,8 @@ interface Selector {
   }[];
 }
 
-function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels = {}): boolean {
+/** Whether a selector takes what has these labels. @throws Error of operators other than In */
+export function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels = {}): boolean {
   return (
     Object.entries(matchLabels).every(([name, value]) => labels[name] === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
