@@ -1,5 +1,6 @@
 import { configSchema as cleanupWorker } from '@cordwood/cleanup-worker/src/config.ts';
 import { configSchema as compactorWorker } from '@cordwood/compactor-worker/src/config.ts';
+import { configSchema as cordwood } from '@cordwood/cli/src/config.ts';
 import { configSchema as queueDashboard } from '@cordwood/queue-dashboard/src/config.ts';
 import { configSchema as readerApi } from '@cordwood/reader-api/src/config.ts';
 import { describeConfig, type VariableDescription } from '@cordwood/service';
@@ -13,7 +14,10 @@ export const APP_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
   'queue-dashboard': queueDashboard,
 };
 
-/** The variables of each of them, in the order of their declaration. */
+/** The configuration of commands that run in a cluster as Jobs, by the workload's name. */
+export const JOB_SCHEMAS: Readonly<Record<string, z.ZodObject>> = { doctor: cordwood, 'doctor-repair': cordwood };
+
+/** The variables of each app, in the order of their declaration. */
 export const APP_CONFIGS: Readonly<Record<string, readonly VariableDescription[]>> = Object.fromEntries(
   Object.entries(APP_SCHEMAS).map(([app, schema]) => [app, describeConfig(schema)]),
 );

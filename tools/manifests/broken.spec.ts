@@ -130,6 +130,20 @@ describeRendered('a manifest that is broken is found', () => {
       true,
       'Deployment cordwood/compactor-worker has a token',
     ],
+    [
+      'a Job with a token',
+      ['CronJob', 'doctor'],
+      'spec/jobTemplate/spec/template/spec/automountServiceAccountToken',
+      true,
+      'CronJob cordwood/doctor has a token',
+    ],
+    [
+      "a Job with another's rights in S3",
+      ['CronJob', 'doctor'],
+      'spec/jobTemplate/spec/template/spec/serviceAccountName',
+      'compactor-worker',
+      'CronJob cordwood/doctor shares a ServiceAccount',
+    ],
   ])('%s', async (_what, [kind, name], path, value, problem) => {
     const manifests = structuredClone(production);
     change(takeManifest(manifests, kind, name), path, value);

@@ -1,5 +1,5 @@
 import { ConfigError, loadConfig } from '@cordwood/service';
-import { APP_SCHEMAS } from '../lib/app-configs.ts';
+import { APP_SCHEMAS, JOB_SCHEMAS } from '../lib/app-configs.ts';
 import { leftAtDefault, READ_BY_LIBRARIES } from './left-at-default.ts';
 import { appsOf, environmentOf, FROM_SECRET, type Manifest } from './render.ts';
 
@@ -8,10 +8,11 @@ const SECRETS: Readonly<Record<string, string>> = { REDIS_URL: 'redis://:secret@
 
 /** Where the environments in the manifests and the schemas of the apps do not fit each other, in either direction. */
 export function environmentProblems(manifests: readonly Manifest[]): string[] {
-  const apps = appsOf(manifests, Object.keys(APP_SCHEMAS));
-  return Object.entries(APP_SCHEMAS).flatMap(([app, schema]) => {
+  const schemas = { ...APP_SCHEMAS, ...JOB_SCHEMAS };
+  const apps = appsOf(manifests, Object.keys(schemas));
+  return Object.entries(schemas).flatMap(([app, schema]) => {
     const workload = apps.get(app);
-    if (workload === undefined) return [`${app}: no Deployment`];
+    if (workload === undefined) return [`${app}: no workload`];
     const environment = environmentOf(workload, manifests);
     const left = leftAtDefault(app, environment['AUTH_MODE']);
     const known = Object.keys(schema.shape);

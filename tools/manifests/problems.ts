@@ -1,10 +1,10 @@
-import { APP_SCHEMAS } from '../lib/app-configs.ts';
+import { APP_SCHEMAS, JOB_SCHEMAS } from '../lib/app-configs.ts';
 import { environmentProblems } from './environment-problems.ts';
 import { exposureProblems } from './exposure-problems.ts';
 import { referenceProblems } from './reference-problems.ts';
 import { appsOf, type Manifest } from './render.ts';
 import { schemaProblems } from './schema-problems.ts';
-import { portProblems, securityProblems, shutdownProblems } from './workload-problems.ts';
+import { portProblems, securityProblems, shutdownProblems, spreadProblems } from './workload-problems.ts';
 
 /** All that is wrong with what would be applied to a cluster. */
 export async function manifestProblems(manifests: readonly Manifest[]): Promise<string[]> {
@@ -20,6 +20,8 @@ export async function manifestProblems(manifests: readonly Manifest[]): Promise<
       ...shutdownProblems(app, manifests),
       ...portProblems(app, manifests),
       ...securityProblems(app),
+      ...spreadProblems(app),
     ]),
+    ...[...appsOf(manifests, Object.keys(JOB_SCHEMAS)).values()].flatMap(securityProblems),
   ];
 }

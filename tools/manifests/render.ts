@@ -15,10 +15,11 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
-/** A Deployment or DaemonSet. */
+/** What makes pods: a Deployment, a DaemonSet, or a CronJob as if it were one. */
 export interface Workload extends Manifest {
   readonly spec: {
-    readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+    /** A CronJob has none: Kubernetes makes one for each of its Jobs. */
+    readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> };
     readonly template: IPodTemplateSpec;
   };
 }
@@ -44,10 +45,18 @@ export function takeManifest(manifests: readonly Manifest[], kind: string, name:
   return found;
 }
 
-export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
-  manifests.filter((manifest): manifest is Workload => manifest.kind === 'Deployment' || manifest.kind === 'DaemonSet');
+const hasReplicas = (manifest: Manifest): manifest is Workload =>
+  manifest.kind === 'Deployment' || manifest.kind === 'DaemonSet';
 
-/** The Deployments of Cordwood itself: those whose container is named as an app. */
+export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
+  manifests.flatMap((manifest) => {
+    if (hasReplicas(manifest)) return [manifest];
+    if (manifest.kind !== 'CronJob') return [];
+    const { jobTemplate } = manifest['spec'] as { jobTemplate: Pick<Workload, 'spec'> };
+    return [{ ...manifest, spec: { template: jobTemplate.spec.template } }];
+  });
+
+/** The workloads of Cordwood itself: those that are named so. */
 export const appsOf = (manifests: readonly Manifest[], names: readonly string[]): Map<string, Workload> =>
   new Map(
     workloadsOf(manifests)
@@ -65,7 +74,7 @@ export function containerOf(workload: Workload): IContainer {
 /** What stands for a value that a Secret holds. */
 export const FROM_SECRET = Symbol('from a Secret');
 
-/** The environment of the only container. Throws Error where a ConfigMap that it names is missing. */
+/** The environment of the only container. Throws Error where a ConfigMap that it names, or what it wants of it, is missing. */
 export function environmentOf(
   workload: Workload,
   manifests: readonly Manifest[],
@@ -74,15 +83,24 @@ export function environmentOf(
     (manifest): manifest is Manifest & IConfigMap =>
       manifest.kind === 'ConfigMap' && manifest.metadata.namespace === workload.metadata.namespace,
   );
+  const mapNamed = (name: string | undefined): IConfigMap => {
+    const map = maps.find(({ metadata }) => metadata.name === name);
+    if (map === undefined) throw new Error(`${titleOf(workload)}: no ConfigMap ${String(name)}`);
+    return map;
+  };
+  const valueIn = (map: IConfigMap, key: string): string => {
+    const value = map.data?.[key];
+    if (value === undefined) throw new Error(`${titleOf(workload)}: nothing in its ConfigMap is named ${key}`);
+    return value;
+  };
   const environment: Record<string, string | typeof FROM_SECRET> = {};
   const { envFrom = [], env = [] } = containerOf(workload);
-  for (const { configMapRef } of envFrom) {
-    const map = maps.find(({ metadata }) => metadata.name === configMapRef?.name);
-    if (map === undefined) throw new Error(`${titleOf(workload)}: no ConfigMap ${String(configMapRef?.name)}`);
-    Object.assign(environment, map.data);
-  }
+  for (const { configMapRef } of envFrom) Object.assign(environment, mapNamed(configMapRef?.name).data);
   for (const { name, value, valueFrom } of env) {
-    environment[name] = valueFrom?.secretKeyRef === undefined ? (value ?? '') : FROM_SECRET;
+    const { secretKeyRef, configMapKeyRef } = valueFrom ?? {};
+    if (secretKeyRef !== undefined) environment[name] = FROM_SECRET;
+    else if (configMapKeyRef === undefined) environment[name] = value ?? '';
+    else environment[name] = valueIn(mapNamed(configMapKeyRef.name), configMapKeyRef.key);
   }
   return environment;
 }

@@ -47,9 +47,14 @@ export function securityProblems(workload: Workload): string[] {
     'has no limit of memory': container.resources?.limits?.['memory'] !== undefined,
     'asks for no CPU and memory':
       container.resources?.requests?.['cpu'] !== undefined && container.resources.requests['memory'] !== undefined,
-    'is not spread over nodes': (pod?.topologySpreadConstraints ?? []).length > 0,
   };
   return Object.entries(kept)
     .filter(([, isKept]) => !isKept)
     .map(([problem]) => `${titleOf(workload)} ${problem}`);
 }
+
+/** Whether replicas would all be lost with one node. */
+export const spreadProblems = (workload: Workload): string[] =>
+  (workload.spec.template.spec?.topologySpreadConstraints ?? []).length > 0
+    ? []
+    : [`${titleOf(workload)} is not spread over nodes`];
