@@ -38,9 +38,11 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
     fields: (result) => ({ ...result }),
   });
 
-  return async ({ pod }, { log, signal }) => {
+  return async ({ pod }, { log, signal, isAbout }) => {
     try {
-      const result = await work({ pod, log, signal }, () => cleaner.clean(pod, signal));
+      const result = await work({ pod, log, signal }, () =>
+        cleaner.clean(pod, signal, ({ namespaces }) => isAbout({ namespaces: [...namespaces] })),
+      );
       deleted.inc({ kind: 'raw' }, result.deletedRaw);
       deleted.inc({ kind: 'superseded' }, result.deletedSuperseded);
       deleted.inc({ kind: 'orphan' }, result.deletedOrphans);
@@ -60,6 +62,7 @@ const outcomeOf = ({ againInMs }: CleaningResult): WorkOf<'clean'>['result'] =>
 
 const workOf = (result: CleaningResult): WorkOf<'clean'> => ({
   result: outcomeOf(result),
+  namespaces: [...result.namespaces],
   deletedRaw: result.deletedRaw,
   deletedSuperseded: result.deletedSuperseded,
   deletedOrphans: result.deletedOrphans,

@@ -36,7 +36,7 @@ test('a sweep waits while too many cleanups do, and goes on when there is room',
     });
     const waiting = async () => (await queues.counts()).cleanup.waiting;
     const { signal } = new AbortController();
-    const done = handler({}, { log: logger, signal, jobId: 'sweep', attempt: 1 });
+    const done = handler({}, { log: logger, signal, jobId: 'sweep', attempt: 1, isAbout: () => {} });
     await eventually('the first page is enqueued', async () => (await waiting()) === 1000);
     let ended = false;
     void Promise.resolve(done).finally(() => (ended = true));

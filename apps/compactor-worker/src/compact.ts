@@ -25,9 +25,11 @@ export function createCompactHandler(options: CompactHandlerOptions): Handler<'c
     fields: (result) => ({ ...result }),
   });
 
-  return async ({ pod }, { log, signal }) => {
+  return async ({ pod }, { log, signal, isAbout }) => {
     try {
-      const result = await work({ pod, log, signal }, () => compactor.compact(pod, signal));
+      const result = await work({ pod, log, signal }, () =>
+        compactor.compact(pod, signal, (found) => isAbout({ ...found, namespaces: [...found.namespaces] })),
+      );
       count(result);
       // Also when everything is clean: a commit may have won over another one's, whose files are now orphans.
       const cleanInMs = result.cleanInMs ?? (result.commits > 0 ? 0 : undefined);

@@ -59,7 +59,7 @@ function open() {
     });
   /** Runs one scan, and gives what it logs. */
   const run = async (scan: ReturnType<typeof handler>) => {
-    await scan({}, { log: logger, signal: new AbortController().signal, jobId: 'scan', attempt: 1 });
+    await scan({}, { log: logger, signal: new AbortController().signal, jobId: 'scan', attempt: 1, isAbout: () => {} });
     return lines.findLast(({ message }) => message === 'bucket scanned') ?? {};
   };
   return {

@@ -78,12 +78,16 @@ inBrowser('in a browser', () => {
       .last()
       .click();
     await page.getByText('compact-poison', { exact: true }).click();
-    await page.getByRole('heading', { name: /^compact poison: failed/ }).waitFor();
+    await page
+      .getByRole('heading', { name: /^compact jobs\/poison: failed with 1 raw file \(\d+ B\) \(.+\): / })
+      .waitFor();
     const text = await page.locator('body').innerText();
     expect(text).toContain('metadata/poison.json is not JSON');
     expect(page.url()).toContain('/ops/queues/queue/compaction/compact-poison');
     const log = await page.getByRole('link', { name: 'Log' }).getAttribute('href');
-    expect(log).toBe('http://127.0.0.1:9/reader/api/v1/jobs/poison/log?tail=1000&timestamps=true&follow=false');
+    expect(log).toBe(
+      'http://127.0.0.1:9/reader/api/v1/jobs/poison/log?tail=1000&timestamps=true&follow=false&namespace=jobs',
+    );
     for (const action of [/^retry/i, /^clean/i, /^promote/i, /^duplicate/i, /^update/i]) {
       expect(await page.getByRole('button', { name: action }).count()).toBe(0);
     }
@@ -120,7 +124,7 @@ inBrowser('in a browser', () => {
     await card(page, 'stuck').waitFor();
     await page.getByText('compact-stuck', { exact: true }).focus();
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: /^compact stuck: failed/ }).waitFor();
+    await page.getByRole('heading', { name: /^compact jobs\/stuck: failed/ }).waitFor();
 
     await tabTo(page, 'Retry');
     await page.keyboard.press('Enter');

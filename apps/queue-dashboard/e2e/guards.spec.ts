@@ -93,7 +93,9 @@ describe('read-only, the default', () => {
     ]);
     const names = queues[1]?.jobs.map(({ name }) => name);
     expect(names).toEqual([
-      expect.stringMatching(/^compact poison: failed .*metadata\/poison\.json is not JSON/),
+      expect.stringMatching(
+        /^compact jobs\/poison: failed with 1 raw file \(\d+ B\) .*metadata\/poison\.json is not JSON/,
+      ),
       expect.stringMatching(/^compact jobs\/fine: merged 1 raw file \(\d+ B, 2 records\) in /),
     ]);
   });

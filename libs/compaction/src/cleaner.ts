@@ -13,6 +13,7 @@ import {
 } from '@cordwood/pod-metadata';
 import { mergedPrefixOfPod, referencePrefixOfPod } from '@cordwood/s3-key-format';
 import { deleteDue, DeletionError } from './clean.ts';
+import { namespacesOf } from './namespaces.ts';
 import type { CompactionOptions } from './options.ts';
 import { isAnythingBelow } from './rebuild/lost-log.ts';
 import { instancesAmong, type RetentionOptions, unmergedAmong } from './retention.ts';
@@ -28,6 +29,8 @@ export interface CleanerOptions extends Pick<
 
 /** What one cleaning of a pod did. */
 export interface CleaningResult {
+  /** Of the pod's logs, as far as its files name them. */
+  readonly namespaces: readonly string[];
   readonly deletedRaw: number;
   readonly deletedSuperseded: number;
   readonly deletedOrphans: number;
@@ -55,21 +58,35 @@ export class Cleaner {
     this.options = options;
   }
 
-  /** Deletes what may be deleted now. Throws MetadataError when the metadata cannot be understood; nothing is deleted then. */
-  async clean(pod: string, signal?: AbortSignal): Promise<CleaningResult> {
+  /**
+   * Deletes what may be deleted now. Throws MetadataError when the metadata cannot be understood; nothing is deleted then.
+   * `onFound` is told whose logs these are as soon as that is known, and again when more is: who reports a failure wants to know.
+   */
+  async clean(
+    pod: string,
+    signal?: AbortSignal,
+    onFound: (found: Pick<CleaningResult, 'namespaces'>) => void = () => undefined,
+  ): Promise<CleaningResult> {
     for (let lost = 0; ;) {
       try {
-        return await this.attempt(pod, signal);
+        return await this.attempt(pod, signal, onFound);
       } catch (error) {
         if (!(error instanceof CommitLostError) || ++lost >= LOST_COMMITS) throw error;
       }
     }
   }
 
-  private async attempt(pod: string, signal: AbortSignal | undefined): Promise<CleaningResult> {
+  private async attempt(
+    pod: string,
+    signal: AbortSignal | undefined,
+    onFound: (found: Pick<CleaningResult, 'namespaces'>) => void,
+  ): Promise<CleaningResult> {
     const { store, metadata, cleanupDelay } = this.options;
     const listing = await listRawFiles(store, pod, signal);
+    onFound({ namespaces: namespacesOf(undefined, listing.files) });
     let version = await metadata.read(pod, signal);
+    const namespaces = namespacesOf(version.metadata, listing.files);
+    onFound({ namespaces });
     const cleaned = await deleteDue(store, version.metadata, listing.files, cleanupDelay, signal);
     const expired =
       cleaned?.error === undefined
@@ -80,6 +97,7 @@ export class Cleaner {
     if (cleaned?.error !== undefined) throw cleaned.error;
 
     const done = {
+      namespaces,
       deletedRaw: cleaned?.deletedRaw ?? 0,
       deletedSuperseded: cleaned?.deletedSuperseded ?? 0,
       expiredInstances: expired?.instances ?? 0,

@@ -10,6 +10,7 @@ import {
 import { dueForCleaning, mergedVersions, type PodMetadata } from '@cordwood/pod-metadata';
 import { deleteDue } from './clean.ts';
 import { mergeBatch, type MergedBatch } from './merge.ts';
+import { namespacesOf } from './namespaces.ts';
 import type { CompactionOptions } from './options.ts';
 import { OpenBatches } from './open-batches.ts';
 import { batchesWithin, MOST_LISTED, planBatches } from './plan.ts';
@@ -45,6 +46,15 @@ export interface CompactionResult {
   readonly cleanInMs: number | undefined;
 }
 
+/** What a compaction has before it, as soon as that is known. */
+export interface FoundWork {
+  /** As in the result. */
+  readonly namespaces: readonly string[];
+  /** Raw files that are not merged yet; where the metadata cannot be read, all that are there. */
+  readonly rawFiles: number;
+  readonly rawBytes: number;
+}
+
 /** What is counted over the commits of a job. */
 type Figures = Omit<CompactionResult, 'leftRaw' | 'namespaces' | 'cleanInMs'>;
 
@@ -78,15 +88,20 @@ export class Compactor {
   /**
    * Brings the pod up to date. Any number of workers may do so at once, and be killed at any instruction: only commits count, and
    * of two that start from the same state one is lost and starts over. Throws MetadataError when the metadata cannot be understood;
-   * nothing is changed then.
+   * nothing is changed then. `onFound` is told what there is to do, anew when the job starts over: who reports a failure wants to know.
    */
-  async compact(pod: string, signal?: AbortSignal): Promise<CompactionResult> {
+  async compact(
+    pod: string,
+    signal?: AbortSignal,
+    onFound: (found: FoundWork) => void = () => undefined,
+  ): Promise<CompactionResult> {
     let total = NOTHING;
     for (let lost = 0; ;) {
       try {
         return await this.attempt(
           pod,
           signal,
+          onFound,
           (done) => (total = add(total, done)),
           () => total,
         );
@@ -104,11 +119,18 @@ export class Compactor {
   private async attempt(
     pod: string,
     signal: AbortSignal | undefined,
+    onFound: (found: FoundWork) => void,
     report: (done: Partial<Figures>) => void,
     total: () => Figures,
   ): Promise<CompactionResult> {
     const { store, metadata, cleanupDelay } = this.options;
-    const [listed, read] = await Promise.all([this.listRaw(pod, signal), metadata.read(pod, signal)]);
+    const listing = this.listRaw(pod, signal);
+    const reading = metadata.read(pod, signal);
+    const [listed, read] = await Promise.all([listing, reading]).catch(async (error: unknown) => {
+      const there = await listing.catch(() => undefined);
+      if (there !== undefined) onFound(foundWork(namespacesOf(undefined, there), there));
+      throw error;
+    });
     const cleaned = await deleteDue(store, read.metadata, listed, cleanupDelay, signal);
     let current = cleaned?.metadata ?? read.metadata;
     let uncommitted: Partial<Figures> | undefined = cleaned && {
@@ -116,6 +138,7 @@ export class Compactor {
       deletedSuperseded: cleaned.deletedSuperseded,
     };
     let work = this.planWork(listed, read.metadata, current, signal);
+    onFound(foundWork(namespacesOf(current, listed), work.unmerged));
     try {
       // Merged files without metadata: it was lost, or the first merge died. Files that are not listed would be swept as orphans.
       if (read.etag === undefined && listed.length > 0 && (await this.lostLog.isPossible(pod, signal))) {
@@ -127,6 +150,7 @@ export class Compactor {
           uncommitted = {};
         }
         work = this.planWork(listed, current, current, signal);
+        onFound(foundWork(namespacesOf(current, listed), work.unmerged));
       }
       let version = read;
       // Only the first batch: the next ones would rewrite what this job has just written.
@@ -169,7 +193,7 @@ export class Compactor {
     known: PodMetadata,
     current: PodMetadata,
     signal: AbortSignal | undefined,
-  ): { readonly batches: OpenBatches; readonly leftRaw: number } {
+  ): { readonly batches: OpenBatches; readonly unmerged: readonly RawObject[]; readonly leftRaw: number } {
     const { limits } = this.options;
     const isMerged = mergedVersions(known);
     const unmerged = listed.filter((file) => !isMerged(file));
@@ -180,6 +204,7 @@ export class Compactor {
     );
     return {
       batches: new OpenBatches({ ...this.options, ...limits, buffers: this.buffers }, planned, signal),
+      unmerged,
       leftRaw: unmerged.length - planned.reduce((sum, batch) => sum + batch.length, 0),
     };
   }
@@ -192,11 +217,11 @@ export class Compactor {
   }
 }
 
-function namespacesOf({ log_files }: PodMetadata, listed: readonly RawObject[]): string[] {
-  const named = new Set(log_files.map(({ namespace }) => namespace));
-  for (const file of listed) named.add(file.parsed.namespace);
-  return [...named].filter((namespace) => namespace !== undefined).toSorted();
-}
+const foundWork = (namespaces: readonly string[], raw: readonly RawObject[]): FoundWork => ({
+  namespaces,
+  rawFiles: raw.length,
+  rawBytes: raw.reduce((sum, { size }) => sum + size, 0),
+});
 
 /** Others have committed first, or even cleaned what this merge reads: a worker that was frozen meets that. */
 const isOvertaken = (error: unknown): boolean =>

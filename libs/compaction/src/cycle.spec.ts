@@ -40,6 +40,7 @@ test('a cleaned, idle pod has no raw files, and exactly the merged files that it
   expect(cleanInMs).toBeLessThanOrEqual(60_000);
   store.clock += 60_000;
   expect(await cycle.cleaner.clean(POD)).toEqual({
+    namespaces: [NAMESPACE],
     deletedRaw: 3,
     deletedSuperseded: 1,
     deletedOrphans: 0,

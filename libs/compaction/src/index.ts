@@ -1,7 +1,7 @@
 export { Cleaner, type CleanerOptions, type CleaningResult } from './cleaner.ts';
 export { DeletionError } from './clean.ts';
 export { deleteLog, type DeleteLogOptions, DeletionRefusedError, type LogToDelete } from './delete-log.ts';
-export { Compactor, type CompactionResult } from './compactor.ts';
+export { Compactor, type CompactionResult, type FoundWork } from './compactor.ts';
 export { type CompactionOptions, DEFAULT_LIMITS, limitsOfEach } from './options.ts';
 export { type BatchLimits, planBatches } from './plan.ts';
 export { type RetentionOptions, retentionReport, type RetentionReportOptions } from './retention.ts';

@@ -26,6 +26,7 @@ const MERGED: WorkOf<'compact'> = {
 };
 const CLEANED: WorkOf<'clean'> = {
   result: 'again',
+  namespaces: ['team-a'],
   deletedRaw: 7,
   deletedSuperseded: 1,
   deletedOrphans: 0,

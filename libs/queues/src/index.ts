@@ -29,6 +29,6 @@ export {
 export { createFinishedJobs, type FinishedJob, type FinishedJobs, type FinishedJobsOptions } from './finished-jobs.ts';
 export { exportQueueMetrics, type QueueMetricsOptions } from './queue-metrics.ts';
 export type { FailedJob } from './release-failed.ts';
-export { RESULTS, type ResultOf, type WorkOf } from './results.ts';
+export { type JobSubject, RESULTS, type ResultOf, SUBJECT, type WorkOf } from './results.ts';
 export { createScanPosition, type ScanPosition, type ScanPositionOptions } from './scan-position.ts';
 export { startWorkers, type StartWorkersOptions, type Workers } from './workers.ts';

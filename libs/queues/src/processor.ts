@@ -3,7 +3,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq
 import { CATALOGUE, JOB_NAMES, type JobName, type PayloadOf, isJobName, parsePayload } from './catalogue.ts';
 import type { CleanupRequests } from './cleanup-requests.ts';
 import { JobLockLostError, PayloadError, PermanentJobError, WorkerStoppingError } from './errors.ts';
-import type { WorkOf } from './results.ts';
+import type { JobSubject, WorkOf } from './results.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
 /** What a handler gets besides the payload. */
@@ -15,6 +15,8 @@ export interface JobContext {
   readonly jobId: string;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** Tells what the job is about as soon as it is known; the last word counts, and is kept with the job if it fails. It costs nothing until then. */
+  readonly isAbout: (subject: JobSubject) => void;
 }
 
 /** What a handler has to tell. */
@@ -81,6 +83,8 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
     const jobId = job.id ?? '';
     const attempt = job.attemptsMade + 1;
     const log = logger.child({ queue, job: name, jobId, attempt });
+    let subject: JobSubject | undefined;
+    const isAbout = (told: JobSubject) => void (subject = told);
     const pod = cleanupPod(job);
 
     active.inc({ queue });
@@ -89,7 +93,7 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
         if (pod !== undefined) await cleanups?.started(pod);
         let outcome: JobOutcome | undefined;
         try {
-          outcome = await callHandler(handlers, job, { signal, log, jobId, attempt });
+          outcome = await callHandler(handlers, job, { signal, log, jobId, attempt, isAbout });
         } catch (thrown) {
           throw await afterFailure(toError(thrown), signal);
         }
@@ -135,6 +139,9 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
         return reason;
       }
       if (pod !== undefined) await cleanups?.failed(pod);
+      // People can do without it: the failure counts.
+      if (subject)
+        await job.updateProgress(subject).catch((cause: unknown) => log.debug('subject not kept', { cause }));
       if (!(error instanceof PermanentJobError) && !(error instanceof PayloadError)) return error;
       log.error('job failed for good', { error });
       const permanent = new UnrecoverableError(error.message);

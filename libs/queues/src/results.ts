@@ -25,6 +25,8 @@ export const RESULTS = {
   clean: z.object({
     durationMs,
     result: z.enum(['finished', 'again']),
+    // Workers of earlier versions tell of none.
+    namespaces: z.array(z.string()).default([]),
     deletedRaw: count,
     deletedSuperseded: count,
     deletedOrphans: count,
@@ -33,6 +35,15 @@ export const RESULTS = {
   }),
   sweep: z.object({ durationMs, pods: count, due: count, unreadable: count }),
 } as const;
+
+/** What a job is about, besides its payload: kept as its progress when it fails, for whoever looks why. */
+export const SUBJECT = z.object({
+  namespaces: z.array(z.string()),
+  /** What it has before it. */
+  rawFiles: count.optional(),
+  rawBytes: count.optional(),
+});
+export type JobSubject = z.output<typeof SUBJECT>;
 
 export type ResultOf<Name extends keyof typeof RESULTS> = z.output<(typeof RESULTS)[Name]>;
 /** The same as a handler gives it. */

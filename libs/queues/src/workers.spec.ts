@@ -69,6 +69,31 @@ test('what cannot be processed fails at once and is kept', async () => {
   expect(calls).toEqual(['p']);
 });
 
+test('what a job is about is kept when it fails, and asks nothing of Redis when it does not', async () => {
+  const subject = { namespaces: ['team-a'], rawFiles: 12, rawBytes: 1_500 };
+  fixture.workers({
+    compact: async ({ pod }, { isAbout }) => {
+      isAbout({ namespaces: [] });
+      isAbout(subject);
+      if (pod === 'permanent') throw new PermanentJobError('no use');
+      if (pod === 'passing') throw new Error('not yet');
+    },
+  });
+  const queue = raw('compaction');
+  for (const pod of ['permanent', 'passing', 'fine']) {
+    await queue.add('compact', { pod }, { jobId: pod, attempts: 2, backoff: { type: 'fixed', delay: 3_600_000 } });
+  }
+  await expectSoon('failed, delayed, done', async () => {
+    const { failed, delayed, active, waiting } = await queue.getJobCounts();
+    return failed === 1 && delayed === 1 && active === 0 && waiting === 0;
+  });
+  for (const id of ['permanent', 'passing']) expect((await queue.getJob(id))?.progress).toEqual(subject);
+  const events = await fixture.connection.producer.xrange(`${fixture.prefix}:compaction:events`, '-', '+');
+  const told = events.map(([, fields]) => fields.join(' ')).filter((text) => text.startsWith('event progress'));
+  expect(told).toHaveLength(2);
+  expect(told.join(' ')).not.toContain('jobId fine');
+});
+
 test('a job that fails is tried again', async () => {
   const attempts: number[] = [];
   fixture.workers({

@@ -48,18 +48,54 @@ describe('a row', () => {
       ['compact', job({ failedReason: 'S3 is away', attemptsMade: 6, processedOn: 1_000, finishedOn: 2_500 })],
     ],
     [
+      'compact team-a/job-5a1f: failed with 12 raw files (1.4 MiB) after 6 tries (1.5 s): S3 is away',
+      [
+        'compact',
+        job({
+          progress: { namespaces: ['team-a'], rawFiles: 12, rawBytes: 1_500_000 },
+          failedReason: 'S3 is away',
+          attemptsMade: 6,
+          processedOn: 1_000,
+          finishedOn: 2_500,
+        }),
+      ],
+    ],
+    [
+      'clean team-a/job-5a1f: will be tried again: S3 is away',
+      ['clean', job({ progress: { namespaces: ['team-a'] }, failedReason: 'S3 is away', attemptsMade: 1 })],
+    ],
+    [
       'clean job-5a1f: will be tried again after 2 tries: S3 is away',
       ['clean', job({ failedReason: 'S3 is away', attemptsMade: 2, processedOn: 1_000 })],
     ],
+    [
+      // Of a worker of an earlier version.
+      'clean job-5a1f: deleted 1 file in 20 ms',
+      [
+        'clean',
+        job({
+          returnvalue: {
+            durationMs: 20,
+            result: 'finished',
+            deletedRaw: 1,
+            deletedSuperseded: 0,
+            deletedOrphans: 0,
+            expiredInstances: 0,
+            expiredBytes: 0,
+          },
+        }),
+      ],
+    ],
     // A job that comes again is not done.
     [
-      'clean job-5a1f: deleted 9 files, dropped 1 old log in 20 ms; more is due later',
+      'clean team-a/job-5a1f: deleted 9 files, dropped 1 old log in 20 ms; more is due later',
       [
         'clean',
         job({
           progress: {
             durationMs: 20,
             result: 'again',
+            namespaces: ['team-a'],
             deletedRaw: 7,
             deletedSuperseded: 1,
             deletedOrphans: 1,
@@ -104,6 +140,11 @@ test('details have units', () => {
     'raw bytes': '1.4 MiB',
     namespaces: ['team-a'],
   });
+  expect(describeResult('compact', { namespaces: ['a'], rawFiles: 2, rawBytes: 2_048 })).toEqual({
+    namespaces: ['a'],
+    'raw files': 2,
+    'raw bytes': '2.0 KiB',
+  });
   expect(describeResult('compact', 'else')).toBe('else');
 });
 
@@ -112,6 +153,9 @@ test('the log is in the reader', () => {
   const at = 'https://logs.example/base/api/v1/jobs/job-5a1f/log';
   expect(logUrl('https://logs.example/base/', 'clean', job())).toBe(`${at}?${query}`);
   expect(logUrl('https://logs.example/base', 'compact', job({ returnvalue: MERGED }))).toBe(
+    `${at}?${query}&namespace=team-a`,
+  );
+  expect(logUrl('https://logs.example/base', 'clean', job({ progress: { namespaces: ['team-a'] } }))).toBe(
     `${at}?${query}&namespace=team-a`,
   );
   expect(logUrl('https://logs.example', 'compact', job({ data: { pod: 'a/../b' } }))).toContain('/jobs/a%2F..%2Fb/log');

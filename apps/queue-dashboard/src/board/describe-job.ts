@@ -1,4 +1,4 @@
-import { type JobName, RESULTS, type ResultOf } from '@cordwood/queues';
+import { type JobName, type JobSubject, RESULTS, type ResultOf, SUBJECT } from '@cordwood/queues';
 import { counted, formatBytes, formatDuration } from './units.ts';
 
 /** What a job looks like to whoever describes it: a part of what BullMQ keeps of it. */
@@ -31,10 +31,19 @@ export function resultOf<Name extends JobName>(name: Name, job: DescribableJob):
   return undefined;
 }
 
+/** What a job that failed said it was about. */
+const subjectOf = ({ progress }: DescribableJob): JobSubject | undefined => SUBJECT.safeParse(progress).data;
+
+/** Those of the pod's logs, as far as a worker told of them. */
+function namespacesOf(name: JobName, job: DescribableJob): readonly string[] {
+  const result = resultOf(name, job);
+  return (result && 'namespaces' in result ? result : subjectOf(job))?.namespaces ?? [];
+}
+
 /** A row: of which pod, and what became of it. */
 export function describeJob(name: JobName, job: DescribableJob): string {
   const pod = podOf(job.data);
-  const namespaces = name === 'compact' ? (resultOf(name, job)?.namespaces ?? []) : [];
+  const namespaces = namespacesOf(name, job);
   const about = pod === undefined ? name : `${name} ${namespaces.length > 0 ? `${namespaces.join(', ')}/` : ''}${pod}`;
   const outcome = outcomeOf(name, job);
   return outcome === undefined ? about : `${about}: ${outcome}`;
@@ -46,7 +55,10 @@ function outcomeOf(name: JobName, job: DescribableJob): string | undefined {
     const reason = failedReason.length > LONGEST_REASON ? `${failedReason.slice(0, LONGEST_REASON)}…` : failedReason;
     const tries = attemptsMade > 1 ? ` after ${attemptsMade} tries` : '';
     const took = finishedOn && processedOn ? ` (${formatDuration(finishedOn - processedOn)})` : '';
-    return finishedOn ? `failed${tries}${took}: ${reason}` : `will be tried again${tries}: ${reason}`;
+    const { rawFiles, rawBytes } = subjectOf(job) ?? {};
+    const before =
+      rawFiles === undefined ? '' : ` with ${counted(rawFiles, 'raw file')} (${formatBytes(rawBytes ?? 0)})`;
+    return finishedOn ? `failed${before}${tries}${took}: ${reason}` : `will be tried again${before}${tries}: ${reason}`;
   }
   const result = resultOf(name, job);
   if (result === undefined) return undefined;
@@ -82,7 +94,7 @@ const workOf = <Name extends JobName>(name: Name, result: ResultOf<Name>): strin
 
 /** A result as the details of a job show it; what is none is shown as it is. */
 export function describeResult(name: JobName, value: unknown): unknown {
-  const { data } = RESULTS[name].safeParse(value);
+  const data = RESULTS[name].safeParse(value).data ?? SUBJECT.safeParse(value).data;
   if (data === undefined) return value;
   return Object.fromEntries(
     Object.entries(data).map(([key, figure]) => {
@@ -98,7 +110,7 @@ export function describeResult(name: JobName, value: unknown): unknown {
 export function logUrl(readerUrl: string | undefined, name: JobName, job: DescribableJob): string | undefined {
   const pod = podOf(job.data);
   if (readerUrl === undefined || pod === undefined) return undefined;
-  const namespaces = name === 'compact' ? (resultOf(name, job)?.namespaces ?? []) : [];
+  const namespaces = namespacesOf(name, job);
   const query = new URLSearchParams({ tail: '1000', timestamps: 'true', follow: 'false' });
   // Of several, the reader says which there are.
   if (namespaces.length === 1) query.set('namespace', namespaces[0] ?? '');
