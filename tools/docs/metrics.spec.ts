@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { FLUENT_BIT_METRICS } from './fluent-bit-metrics.ts';
 import { METRICS_FILE, metricsPage } from './metrics.ts';
 import { namedMetrics, ROOT, textsOf } from './named-metrics.ts';
 import { parseMetrics, type ServedMetric, servedMetrics } from './served-metrics.ts';
@@ -13,11 +14,10 @@ test('docs/metrics.md tells of the apps as they are: else `npm run docs:metrics`
 });
 
 test('every metric that documents, dashboards and alerts name exists', async () => {
-  const exists = new Set(
-    Object.values(served)
-      .flat()
-      .map(({ name }) => name),
-  );
+  const ours = Object.values(served)
+    .flat()
+    .map(({ name }) => name);
+  const exists = new Set([...ours, ...FLUENT_BIT_METRICS]);
   const unknown: string[] = [];
   for (const { file, text } of await textsOf('README.md', 'docs', 'deploy'))
     for (const name of namedMetrics(text)) if (!exists.has(name)) unknown.push(`${relative(ROOT, file)}: ${name}`);
@@ -27,6 +27,7 @@ test('every metric that documents, dashboards and alerts name exists', async () 
 test('names are found wherever they stand', () => {
   const text = 'sum(rate(cordwood_a_seconds_bucket{le="1"}[5m])) > cordwood_b_total or `cordwood_c`, cordwood_b_total{';
   expect(namedMetrics(text)).toEqual(['cordwood_a_seconds', 'cordwood_b_total', 'cordwood_c']);
+  expect(namedMetrics('rate(fluentbit_d_total[5m]) fluent-bit/fluentbit.conf')).toEqual(['fluentbit_d_total']);
   // A beginning of names, as in a grep, names none.
   expect(namedMetrics('^cordwood_ and cordwood_http_*')).toEqual([]);
 });

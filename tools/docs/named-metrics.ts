@@ -13,8 +13,8 @@ export async function textsOf(...places: string[]): Promise<{ readonly file: str
   return Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
 }
 
-/** Metrics of Cordwood that a text names, each once; those of a histogram by its own name. */
+/** Metrics of Cordwood and of Fluent Bit that a text names, each once; those of a histogram by its own name. */
 export function namedMetrics(text: string): string[] {
-  const names = Array.from(text.matchAll(/\bcordwood_[a-z0-9_]+(?![a-z0-9_*])/g), ([name]) => name);
+  const names = Array.from(text.matchAll(/\b(?:cordwood|fluentbit)_[a-z0-9_]+(?![a-z0-9_*])/g), ([name]) => name);
   return [...new Set(names.map((name) => name.replace(/(?<=_seconds|_bytes)_(?:bucket|sum|count)$/, '')))];
 }

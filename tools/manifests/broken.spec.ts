@@ -131,6 +131,13 @@ describeRendered('a manifest that is broken is found', () => {
       'Deployment cordwood/compactor-worker has a token',
     ],
     [
+      'a port to scrape that there is not',
+      ['PodMonitor', 'fluent-bit'],
+      'spec/podMetricsEndpoints/0/port',
+      'metrics',
+      'PodMonitor cordwood-logging/fluent-bit scrapes a port that no container has: metrics',
+    ],
+    [
       'a Job with a token',
       ['CronJob', 'doctor'],
       'spec/jobTemplate/spec/template/spec/automountServiceAccountToken',

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, matchesGlob } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseRawKey } from '@cordwood/s3-key-format';
 import { ROOT } from './render.ts';
@@ -75,6 +75,20 @@ describe('deploy/fluent-bit', () => {
     const ours = readConfiguration('deploy/fluent-bit/parsers.conf').filter(isCri);
     expect(section(configuration, 'INPUT').get('parser')).toBe('cri');
     expect(ours).toEqual(readConfiguration(`${FIXTURE}/parsers.conf`).filter(isCri));
+  });
+
+  test('whose logs are kept is said in the overlay that is there to be copied, and where it is explained', () => {
+    const overlay = readFileSync(join(ROOT, 'deploy/kubernetes/overlays/production/kustomization.yaml'), 'utf8');
+    const [, paths = ''] = /^ +- LOG_PATH=(.*)$/m.exec(overlay) ?? [];
+    const isKept = (namespace: string, patterns: string) =>
+      patterns.split(',').some((pattern) => matchesGlob(`/var/log/containers/a.b_${namespace}_c-1-0af.log`, pattern));
+    expect(['jobs', 'other-jobs', 'jobs-2'].map((namespace) => isKept(namespace, paths))).toEqual([true, false, false]);
+    const readme = readFileSync(join(ROOT, 'deploy/fluent-bit/README.md'), 'utf8');
+    const [, several = ''] = /^`(\/var\/log\/containers\/\S+,\S+)`/m.exec(readme) ?? [];
+    expect(overlay).toContain(`# ${several}\n`);
+    expect(['jobs', 'ci-7', 'default'].map((namespace) => isKept(namespace, several))).toEqual([true, true, false]);
+    for (const page of ['docs/runbook.md', 'deploy/kubernetes/README.md'])
+      expect(readFileSync(join(ROOT, page), 'utf8')).toContain('`LOG_PATH` of');
   });
 
   test('what is not uploaded yet lies on the node', () => {

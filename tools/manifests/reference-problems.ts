@@ -28,6 +28,7 @@ interface Specs {
   readonly ports?: readonly { readonly targetPort?: string; readonly name?: string }[];
   readonly scaleTargetRef?: { readonly name: string };
   readonly endpoints?: readonly { readonly port?: string }[];
+  readonly podMetricsEndpoints?: readonly { readonly port?: string }[];
 }
 
 /** Where one manifest points to another that is not there, or does not have what it is asked for. */
@@ -75,6 +76,16 @@ export function referenceProblems(manifests: readonly Manifest[]): string[] {
         return [
           ...(found.length > 0 ? [] : ['selects no Service']),
           ...missing.map(({ port }) => `scrapes a port that a Service has not: ${port ?? ''}`),
+        ];
+      }
+      case 'PodMonitor': {
+        const found = pods(manifest, spec.selector as Selector);
+        const ports = found.flatMap((workload) => containerOf(workload).ports ?? []).map(({ name }) => name);
+        return [
+          ...(found.length > 0 ? [] : ['selects no pods']),
+          ...(spec.podMetricsEndpoints ?? [])
+            .filter(({ port }) => found.length > 0 && !ports.includes(port))
+            .map(({ port }) => `scrapes a port that no container has: ${port ?? ''}`),
         ];
       }
       default:
