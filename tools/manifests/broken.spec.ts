@@ -1,15 +1,11 @@
-import { describe, expect, test } from '@jest/globals';
-import { findProgram } from '../lib/programs.ts';
+import { expect, test } from '@jest/globals';
 import { manifestProblems } from './problems.ts';
-import { type Manifest, neededSecretKeys, renderKustomization, takeManifest } from './render.ts';
+import { type Manifest, neededSecretKeys, takeManifest } from './render.ts';
+import { describeRendered, KUBECTL, render } from './rendered.ts';
 
-const kubectl = await findProgram('kubectl');
-const render = (overlay: string) =>
-  kubectl === undefined ? [] : renderKustomization(kubectl, `deploy/kubernetes/overlays/${overlay}`);
-const production = render('production');
-const oidc = render('oidc');
-// overlays.spec.ts says so where there is none.
-const describeRendered = kubectl === undefined ? describe.skip : describe;
+const rendered = (overlay: string) => (KUBECTL === '' ? [] : render(`deploy/kubernetes/overlays/${overlay}`));
+const production = rendered('production');
+const oidc = rendered('oidc');
 
 const CONTAINER = 'spec/template/spec/containers/0';
 

@@ -1,12 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
-import { connectRedis, createQueues } from '@cordwood/queues';
-import { createHealth, createMetrics, parseRedisUrl, startOpsServer } from '@cordwood/service';
-import { removeTestKeys, testQueuePrefix, testRedisUrl } from '@cordwood/testkit';
+import { expect, test } from '@jest/globals';
+import { createHealth, createMetrics, startOpsServer } from '@cordwood/service';
 import { APP_SCHEMAS } from '../lib/app-configs.ts';
-import { findProgram } from '../lib/programs.ts';
 import { manifestProblems } from './problems.ts';
 import {
   appsOf,
@@ -14,19 +10,13 @@ import {
   environmentOf,
   type Manifest,
   neededSecretKeys,
-  renderKustomization,
   ROOT,
   takeManifest,
   type Workload,
 } from './render.ts';
-
-const kubectl = await findProgram('kubectl');
-if (kubectl === undefined)
-  process.stderr.write('NOTICE: no kubectl on the PATH: manifests are not rendered, nor checked.\n');
-const describeRendered = kubectl === undefined ? describe.skip : describe;
+import { describeRendered, render } from './rendered.ts';
 
 const OVERLAYS = ['production', 'oidc', 'minikube'].map((name) => `deploy/kubernetes/overlays/${name}`);
-const render = (directory: string) => renderKustomization(kubectl ?? '', directory);
 
 const takeWorkload = (manifests: readonly Manifest[], kind: string, name: string) =>
   takeManifest(manifests, kind, name) as Workload;
@@ -106,73 +96,6 @@ describeRendered.each(OVERLAYS)('%s', (directory) => {
       }
     } finally {
       await server.close();
-    }
-  });
-});
-
-describeRendered('the doctor', () => {
-  const manifests = () => render('deploy/kubernetes/overlays/production');
-  const jobOf = (name: string) => {
-    const { spec } = takeManifest(manifests(), 'CronJob', name) as Manifest & {
-      spec: { suspend: boolean; jobTemplate: { spec: Workload['spec'] } };
-    };
-    return { suspend: spec.suspend, spec: spec.jobTemplate.spec };
-  };
-
-  test.each([
-    ['doctor', ['--json']],
-    ['doctor-repair', ['--json', '--repair']],
-  ])('%s runs when somebody wants it to, and repairs only where its name says so', (name, args) => {
-    const { suspend, spec } = jobOf(name);
-    expect(suspend).toBe(true);
-    const [container] = spec.template.spec?.containers ?? [];
-    expect(container?.command).toEqual(['node', 'cordwood/main.js', 'doctor']);
-    expect(container?.args).toEqual(args);
-    // Where each image has the CLI.
-    expect(readFileSync(join(ROOT, 'deploy/docker/Dockerfile'), 'utf8')).toContain('/dist/apps/cordwood/ ./cordwood/');
-  });
-
-  test('the runbook adds arguments to a Job of it', () => {
-    const runbook = readFileSync(join(ROOT, 'docs/runbook.md'), 'utf8');
-    const [, patch = ''] = /kubectl patch --local [^]*? -p '([^']*)'/.exec(runbook) ?? [];
-    const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'doctor-now' }, spec: jobOf('doctor').spec };
-    const { stdout, stderr } = spawnSync(
-      kubectl ?? '',
-      ['patch', '--local', '-f', '-', '--type=json', '-o', 'json', '-p', patch],
-      { input: JSON.stringify(job), encoding: 'utf8', env: { ...process.env, KUBECONFIG: '/dev/null' } },
-    );
-    expect(stderr).toBe('');
-    const patched = JSON.parse(stdout) as { spec: Workload['spec'] };
-    expect(patched.spec.template.spec?.containers[0]?.args).toEqual(['--json', '--deep', 'my-pod']);
-  });
-});
-
-describeRendered('KEDA', () => {
-  test('looks at the lists in which BullMQ keeps what waits for a worker', async () => {
-    const manifests = render('deploy/kubernetes/overlays/production');
-    const url = testRedisUrl();
-    const prefix = testQueuePrefix();
-    const lists = ['compactor-worker', 'cleanup-worker'].map((app) => {
-      const inCluster = environmentOf(takeWorkload(manifests, 'Deployment', app), manifests)['QUEUE_PREFIX'];
-      const scaled = takeManifest(manifests, 'ScaledObject', app) as Manifest & {
-        spec: { triggers: { metadata: { listName: string } }[] };
-      };
-      const { listName } = scaled.spec.triggers[0]!.metadata;
-      expect(listName).toMatch(/^\{cordwood\}:/);
-      return listName.replace(String(inCluster), prefix);
-    });
-    const quiet = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, child: () => quiet };
-    const connection = connectRedis({ target: parseRedisUrl(url)!, logger: quiet });
-    const queues = createQueues({ connection, prefix, logger: quiet });
-    try {
-      await queues.enqueueCompactions(['a', 'b', 'c']);
-      await queues.enqueueCleanups(['a', 'b']);
-      const lengths = await Promise.all(lists.map((list) => connection.producer.llen(list)));
-      expect(lengths).toEqual([3, 2]);
-    } finally {
-      await queues.close();
-      await connection.close();
-      await removeTestKeys(prefix);
     }
   });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { IObjectMeta } from '@kubernetes-models/apimachinery/apis/meta/v1/ObjectMeta';
 import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import type { IContainer } from 'kubernetes-models/v1/Container';
@@ -26,7 +26,7 @@ export interface Workload extends Manifest {
 
 /** What `kubectl apply -k` would send to the cluster. @throws Error where kustomize finds something wrong */
 export function renderKustomization(kubectl: string, directory: string): Manifest[] {
-  const { status, stdout, stderr } = spawnSync(kubectl, ['kustomize', join(ROOT, directory)], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(kubectl, ['kustomize', resolve(ROOT, directory)], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`kubectl kustomize ${directory} ended with ${String(status)}:\n${stderr}`);
   return parseAllDocuments(stdout).map((document) => {
     if (document.errors[0] !== undefined) throw document.errors[0];

@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { findProgram } from '../lib/programs.ts';
-import { neededSecretKeys, renderKustomization, ROOT } from './render.ts';
+import { neededSecretKeys, ROOT } from './render.ts';
+import { describeRendered, render } from './rendered.ts';
 
 const shellcheck = await findProgram('shellcheck');
 if (shellcheck === undefined)
   process.stderr.write('NOTICE: no shellcheck on the PATH: shell scripts are not checked.\n');
 const describeShell = shellcheck === undefined ? describe.skip : describe;
-
-const kubectl = await findProgram('kubectl');
 
 const SCRIPT = 'deploy/minikube/cordwood-minikube.sh';
 
@@ -56,11 +55,10 @@ describe('cordwood-minikube.sh --dry-run', () => {
   });
 });
 
-const describeRendered = kubectl === undefined ? describe.skip : describe;
 describeRendered('with the overlay', () => {
   test('it makes each Secret that is needed', () => {
     const made = dryRun('apply').filter((line) => line.startsWith('+ Secret '));
-    const needed = neededSecretKeys(renderKustomization(kubectl ?? '', 'deploy/kubernetes/overlays/minikube'));
+    const needed = neededSecretKeys(render('deploy/kubernetes/overlays/minikube'));
     for (const { namespace, secret, key } of needed) {
       expect(made.find((line) => line.includes(` ${namespace}/${secret}:`))).toMatch(new RegExp(` ${key}( |$)`));
     }
