@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { FLUENT_BIT_METRICS } from './fluent-bit-metrics.ts';
 import { METRICS_FILE, metricsPage } from './metrics.ts';
-import { namedMetrics, ROOT, textsOf } from './named-metrics.ts';
+import { parse } from 'yaml';
+import { askedMetrics, namedMetrics, ROOT, textsOf } from './named-metrics.ts';
 import { parseMetrics, type ServedMetric, servedMetrics } from './served-metrics.ts';
 
 let served: Readonly<Record<string, readonly ServedMetric[]>>;
@@ -22,6 +23,50 @@ test('every metric that documents, dashboards and alerts name exists', async () 
   for (const { file, text } of await textsOf('README.md', 'docs', 'deploy'))
     for (const name of namedMetrics(text)) if (!exists.has(name)) unknown.push(`${relative(ROOT, file)}: ${name}`);
   expect(unknown).toEqual([]);
+});
+
+/** Every query of the dashboards and alerts. */
+async function queries(): Promise<string[]> {
+  const found: string[] = [];
+  const collect = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, field] of Object.entries(value)) {
+      if ((key === 'expr' || key === 'query') && typeof field === 'string') found.push(field);
+      else collect(field);
+    }
+  };
+  for (const { text } of await textsOf('deploy/dashboards')) collect(JSON.parse(text));
+  collect(parse(await readFile(join(ROOT, 'deploy/alerts/cordwood.rules.yaml'), 'utf8')));
+  return found;
+}
+
+test('every metric of every app is shown by a dashboard, or watched by an alert', async () => {
+  const asked = (await queries()).flatMap(askedMetrics);
+  expect(asked.length).toBeGreaterThan(80);
+  const unused = Object.entries(served).flatMap(([app, metrics]) =>
+    metrics
+      .filter(({ name }) => !asked.some((each) => each.name === name && each.takes(app)))
+      .map(({ name }) => `${name} of ${app}`),
+  );
+  expect(unused).toEqual([]);
+});
+
+test('a query asks for metrics of all apps, or of those that it names', () => {
+  const apps = ['reader-api', 'queue-dashboard'];
+  const asked = (query: string) =>
+    askedMetrics(query).map(({ name, takes }) => [name, apps.filter((app) => takes(app))] as const);
+  expect(asked('sum by (app) (rate(cordwood_a_seconds_bucket[5m])) / sum(cordwood_b{queue="app"})')).toEqual([
+    ['cordwood_a_seconds', apps],
+    ['cordwood_b', apps],
+  ]);
+  expect(asked('cordwood_a{app="reader-api", x="y"} + cordwood_a{app!="reader-api"}')).toEqual([
+    ['cordwood_a', ['reader-api']],
+    ['cordwood_a', ['queue-dashboard']],
+  ]);
+  expect(asked('cordwood_a{x="y",app=~"reader-.*|other"} + cordwood_a{app!~"reader-api|queue"}')).toEqual([
+    ['cordwood_a', ['reader-api']],
+    ['cordwood_a', ['queue-dashboard']],
+  ]);
 });
 
 test('names are found wherever they stand', () => {

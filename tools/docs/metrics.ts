@@ -24,7 +24,7 @@ const INTRODUCTION = `# Metrics
 <!-- Written by \`npm run docs:metrics\` from what the started apps serve; a test compares them. -->
 
 Every app serves these on \`/metrics\` of its \`METRICS_PORT\` (9090), in Prometheus' text format; the reader on its \`PORT\` as well. Each sample has the label \`app\` besides those
-listed. Histograms have \`_bucket\`, \`_sum\` and \`_count\`. [deploy/dashboards](../deploy/dashboards) and [deploy/alerts](../deploy/alerts) use them; what to do about an alert is in
+listed. Histograms have \`_bucket\`, \`_sum\` and \`_count\`. [deploy/dashboards](../deploy/dashboards) and [deploy/alerts](../deploy/alerts) use all of them; what to do about an alert is in
 [runbook.md](runbook.md).`;
 
 const CLOSING = `## Of Node itself
@@ -40,4 +40,4 @@ All apps have the default metrics of [prom-client](https://github.com/siimon/pro
 | requests to S3 for each raw file merged | \`sum(rate(cordwood_s3_requests_total{app="compactor-worker"}[1h])) / sum(rate(cordwood_merged_raw_files_total[1h]))\` |
 | age of the oldest raw file, in seconds | \`time() - max(cordwood_raw_oldest_file_timestamp_seconds)\` |
 | age of the last scan, in seconds | \`time() - max(cordwood_scan_last_success_timestamp_seconds)\` |
-| how much of a worker is busy | \`sum by (pod) (rate(cordwood_job_duration_seconds_sum[5m]))\`, against \`CONCURRENCY\` |`;
+| pods that a compactor works on at a time, against its \`CONCURRENCY\` | \`sum by (pod) (rate(cordwood_compaction_duration_seconds_sum[5m]))\` |`;

@@ -21,13 +21,9 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
       name: 'cordwood_retention_deleted_instances_total',
       help: 'Container instances whose logs were deleted because of their age.',
     }),
-    files: metrics.counter({
-      name: 'cordwood_retention_deleted_files_total',
-      help: 'Merged files of logs that were deleted because of their age; they are gone after CLEANUP_DELAY.',
-    }),
     bytes: metrics.counter({
       name: 'cordwood_retention_deleted_bytes_total',
-      help: 'Stored bytes of the merged files of logs that were deleted because of their age.',
+      help: 'Stored bytes of the merged files of logs that were deleted because of their age; they are gone after CLEANUP_DELAY.',
     }),
   };
   const work = createPodWork<CleaningResult>({
@@ -47,7 +43,6 @@ export function createCleanHandler({ cleaner, metrics }: CleanHandlerOptions): H
       deleted.inc({ kind: 'superseded' }, result.deletedSuperseded);
       deleted.inc({ kind: 'orphan' }, result.deletedOrphans);
       expired.instances.inc(result.expiredInstances);
-      expired.files.inc(result.expiredFiles);
       expired.bytes.inc(result.expiredBytes);
       return { result: workOf(result), againInMs: result.againInMs };
     } catch (error) {

@@ -28,7 +28,7 @@ export function createBacklogMeter({ store, record, metrics, everyMs = EVERY_MS 
       const startedAt = performance.now();
       const requests = new Map<string, number>();
       const { oldest, ...backlog } = await tallyRequests(requests, () => measureRawBacklog(store, { signal }));
-      await record.write({ ...backlog, ...(oldest !== undefined && { oldest }), measuredAt: store.now() });
+      await record.write({ ...backlog, ...(oldest !== undefined && { oldest }) });
       log.info('raw files counted', {
         durationMs: Math.round(performance.now() - startedAt),
         ...backlog,
@@ -80,10 +80,5 @@ function exportBacklog(record: BacklogRecord, metrics: Metrics): void {
     'counted_to_the_end',
     'Whether the last count saw all raw files: 1, or 0 when there were more than a million and the others were left out.',
     ({ complete }) => (complete ? 1 : 0),
-  );
-  gauge(
-    'last_count_timestamp_seconds',
-    'When the raw files were counted last, by the clock of the store.',
-    ({ measuredAt }) => measuredAt / 1_000,
   );
 }

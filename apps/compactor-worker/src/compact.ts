@@ -83,7 +83,6 @@ function createFigures(metrics: Metrics): (result: CompactionResult) => void {
       counter('damaged_raw_files', 'Raw files that could not be read whole; a copy of each is kept below damaged/.'),
     ],
     ['oddLines', counter('odd_lines', 'Lines that are no JSON object, or have odd fields; they are kept as records.')],
-    ['commits', counter('commits', 'Commits of pod metadata.')],
     ['lostCommits', counter('lost_commits', 'Commits that came after another worker’s, and so changed nothing.')],
     ['deletedRaw', counter('deleted_raw_files', 'Merged raw files deleted.')],
     ['deletedSuperseded', counter('deleted_superseded_files', 'Replaced merged files deleted.')],

@@ -7,7 +7,6 @@ const measured = z.object({
   /** In ms since 1970. */
   oldest: z.number().optional(),
   complete: z.boolean(),
-  measuredAt: z.number(),
 });
 
 /** What one replica found out about the raw files, for all of them to tell. */

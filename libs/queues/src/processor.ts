@@ -58,11 +58,6 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
     help: 'Jobs ended, by how: done, again, failed, permanent, returned, lost.',
     labels: ['queue', 'job', 'result'],
   });
-  const seconds = metrics.histogram({
-    name: 'cordwood_job_duration_seconds',
-    help: 'Time a job took.',
-    labels: ['queue', 'job', 'result'],
-  });
   const active = metrics.gauge({ name: 'cordwood_jobs_running', help: 'Jobs being worked on.', labels: ['queue'] });
   // From the first scrape on: a series that begins with its first event hides it from `increase()`.
   for (const job of JOB_NAMES.filter((name) => handlers[name])) {
@@ -76,9 +71,7 @@ export function createProcessor({ handlers, logger, metrics, running, cleanups }
     const startedAt = performance.now();
     const count = (result: Result) => {
       // A job's name comes from Redis: only those of the catalogue may become labels.
-      const labels = { queue, job: isJobName(name) ? name : 'unknown', result };
-      ended.inc(labels);
-      seconds.observe(labels, (performance.now() - startedAt) / 1_000);
+      ended.inc({ queue, job: isJobName(name) ? name : 'unknown', result });
     };
     const jobId = job.id ?? '';
     const attempt = job.attemptsMade + 1;
