@@ -33,6 +33,19 @@ test('what is needed to sign in', () => {
   );
 });
 
+test('a URL that is none is told what such a one looks like', () => {
+  const message = (name: string) => {
+    try {
+      return loadConfig(configSchema, { [name]: 'example' });
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(message('OIDC_ISSUER')).toContain('a URL such as https://login.example.com/realms/main is allowed');
+  expect(message('PUBLIC_URL')).toContain('a URL such as https://ops.example.com/queues is allowed');
+  expect(message('READER_URL')).toContain('a URL such as https://logs.example.com is allowed');
+});
+
 test('every variable is described', () => {
   expect(describeConfig(configSchema).filter(({ description }) => description === '')).toEqual([]);
 });

@@ -37,7 +37,7 @@ const accessVariables = {
   BASIC_AUTH_PASSWORD_FILE: variable(words('the path of a file').optional(), {
     description: 'basic: the file with the password, instead of BASIC_AUTH_PASSWORD.',
   }),
-  OIDC_ISSUER: variable(httpUrl().optional(), {
+  OIDC_ISSUER: variable(httpUrl('https://login.example.com/realms/main').optional(), {
     description: 'oidc: the issuer’s URL; the rest is found by discovery.',
   }),
   OIDC_CLIENT_ID: variable(words('a client’s id').optional(), {
@@ -93,10 +93,10 @@ export const configSchema = defineConfig(
       description: 'Path below which everything is served, behind a proxy that passes it on.',
       default: '/',
     }),
-    PUBLIC_URL: variable(httpUrl().optional(), {
-      description: 'oidc: where browsers find the dashboard, with BASE_PATH: https://ops.example.com/queues.',
+    PUBLIC_URL: variable(httpUrl('https://ops.example.com/queues').optional(), {
+      description: 'oidc: where browsers find the dashboard, with BASE_PATH.',
     }),
-    READER_URL: variable(httpUrl().optional(), {
+    READER_URL: variable(httpUrl('https://logs.example.com').optional(), {
       description: 'Where browsers find the reader-api: jobs get a link to their pod’s log.',
     }),
   },

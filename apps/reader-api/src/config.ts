@@ -31,7 +31,7 @@ const accessVariables = {
       'Who may read logs. none: whoever reaches the port. kubernetes: whose bearer token may get pods/log. oidc: whose JWT says so. ' +
       'Unset: as none, and the API listens on this machine’s loopback addresses only.',
   }),
-  OIDC_ISSUER: variable(httpUrl().optional(), {
+  OIDC_ISSUER: variable(httpUrl('https://login.example.com/realms/main').optional(), {
     description: 'oidc: the issuer, exactly as tokens name it in `iss`; its keys are found by discovery.',
   }),
   OIDC_AUDIENCE: variable(words('the audience that tokens are for').optional(), {

@@ -150,9 +150,9 @@ export function listenAddress() {
   );
 }
 
-/** The URL of a service, `http:` or `https:`, without login, query and fragment. A slash at its end is kept. */
-export function httpUrl() {
-  return text('a URL such as https://login.example.com/realms/main', (input) => {
+/** The URL of a service, such as the example: `http:` or `https:`, without login, query and fragment. A slash at its end is kept. */
+export function httpUrl(example: string) {
+  return text(`a URL such as ${example}`, (input) => {
     const url = URL.parse(input);
     const isPlain = url !== null && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
     return isPlain && /^https?:$/.test(url.protocol) ? input : undefined;
