@@ -109,3 +109,33 @@ test('Sentinels name the master', async () => {
     await master.dispose();
   }
 });
+
+test('Sentinels have a password of their own, beside the one of the master', async () => {
+  const master = await startPrivateRedis({ settings: { requirepass: 'of@the:master' } });
+  const sentinel = await startPrivateRedis({
+    sentinel: true,
+    settings: {
+      sentinel: `monitor my-master 127.0.0.1 ${master.port} 1`,
+      'sentinel auth-pass': 'my-master of@the:master',
+      requirepass: 'of/Sentinel',
+    },
+  });
+  const url = (password: string) =>
+    `redis+sentinel://:${encodeURIComponent('of@the:master')}@127.0.0.1:${sentinel.port}/my-master${password}`;
+  const fixture = createFixture(url(`?sentinelPassword=${encodeURIComponent('of/Sentinel')}`), '{sentinel}');
+  const without = createFixture(url(''), '{sentinel}');
+  const answers = (asked: Fixture) =>
+    ping(asked).then(
+      () => true,
+      () => false,
+    );
+  try {
+    await expectSoon('connected', () => answers(fixture));
+    expect(await answers(without)).toBe(false);
+  } finally {
+    await fixture.close();
+    await without.close();
+    await sentinel.dispose();
+    await master.dispose();
+  }
+});

@@ -98,6 +98,8 @@ function createClient(target: RedisTarget, options: ClientOptions): RedisClient 
         ...login,
         sentinels: hosts,
         name: target.master ?? '',
+        ...(target.sentinelUsername === undefined ? {} : { sentinelUsername: target.sentinelUsername }),
+        ...(target.sentinelPassword === undefined ? {} : { sentinelPassword: target.sentinelPassword }),
         db: target.db,
         sentinelRetryStrategy: reconnectDelayMs,
         ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),

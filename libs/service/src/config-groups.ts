@@ -68,7 +68,8 @@ export const storageVariables = {
 /** Where the queues are. */
 export const queueVariables = {
   REDIS_URL: variable(redisUrl().prefault('redis://127.0.0.1:6379'), {
-    description: 'Redis: redis://, rediss://, redis+sentinel://host,host/master, redis+cluster://host,host.',
+    description:
+      'Redis: redis://, rediss://, redis+sentinel://host,host/master (a password of the Sentinels: ?sentinelPassword=…), redis+cluster://host,host.',
     default: 'redis://127.0.0.1:6379',
     secret: 'url-password',
   }),

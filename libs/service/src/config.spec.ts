@@ -163,6 +163,9 @@ test('secrets are not shown', () => {
   const schema = defineConfig({ TOKEN: variable(positiveInteger(), { description: 't', secret: 'all' }) });
   expect(problemsOf(schema, { TOKEN: 'hunter2' }).message).toContain('TOKEN holds a secret that is not shown');
   expect(maskPassword('redis://host:1/2')).toBe('redis://host:1/2');
+  expect(maskPassword('redis+sentinel://:pw@h:1/m?sentinelPassword=hunter2')).toBe('redis+sentinel://:***@h:1/m?***');
+  for (const url of ['redis+sentinel://h:1/m?sentinelPassword=hun:t@er2', 'redis://:hun?ter@h:1', 'redis://hun?t:er@h'])
+    expect(maskPassword(url)).not.toMatch(/hun|er/);
 });
 
 test('a variable without default must be set', () => {

@@ -99,8 +99,15 @@ function shown(value: string | undefined, info: VariableInfo | undefined): strin
   return `holds ${JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text)}`;
 }
 
-/** A URL without its login's password. Masks too much rather than too little when the URL is malformed. */
+/** A URL without its login's password, and without what its query says. Masks too much rather than too little when the URL is malformed. */
 export function maskPassword(url: string): string {
+  const query = url.indexOf('?');
+  if (query >= 0) {
+    const before = url.slice(0, query);
+    // With an `@` after it the question mark may as well be a part of the password.
+    const known = url.includes('@', query) ? before.replace(/(?<=\/\/)[^@]*$/, '') : before;
+    return `${maskPassword(known)}?***`;
+  }
   const at = url.lastIndexOf('@');
   if (at < 0) return url;
   const start = url.includes('//') ? url.indexOf('//') + 2 : 0;

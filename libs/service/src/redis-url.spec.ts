@@ -23,6 +23,20 @@ test.each([
     },
   ],
   [
+    'redis+sentinel://me:pw@s1/mymaster?sentinelPassword=s%26%3D%40&sentinelUsername=watch',
+    {
+      kind: 'sentinel',
+      hosts: [host('s1', 26_379)],
+      tls: false,
+      db: 0,
+      master: 'mymaster',
+      username: 'me',
+      password: 'pw',
+      sentinelUsername: 'watch',
+      sentinelPassword: 's&=@',
+    },
+  ],
+  [
     'rediss+cluster://n1:7000,n2:7001',
     { kind: 'cluster', hosts: [host('n1', 7000), host('n2', 7001)], tls: true, db: 0 },
   ],
@@ -46,6 +60,13 @@ test.each([
   'redis+sentinel://s1/',
   'redis+sentinel://s1/m/1/2',
   'redis+cluster://a/1',
+  'redis://a?sentinelPassword=x',
+  'redis+cluster://a?sentinelPassword=x',
+  'redis+sentinel://a/m?',
+  'redis+sentinel://a/m?sentinelPassword',
+  'redis+sentinel://a/m?sentinelpassword=x',
+  'redis+sentinel://a/m?sentinelPassword=x&sentinelPassword=y',
+  'redis+sentinel://a/m?sentinelPassword=%zz',
 ])('refused: %s', (url) => {
   expect(parseRedisUrl(url)).toBeUndefined();
 });

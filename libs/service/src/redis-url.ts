@@ -15,6 +15,9 @@ export interface RedisTarget {
   readonly db: number;
   /** Name of the master that the Sentinels watch; only for `sentinel`. */
   readonly master?: string;
+  /** How to log in to the Sentinels themselves, where they ask for it; only for `sentinel`. */
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
 }
 
 const DEFAULT_PORTS = { single: 6379, cluster: 6379, sentinel: 26_379 } as const;
@@ -25,15 +28,16 @@ const DEFAULT_PORTS = { single: 6379, cluster: 6379, sentinel: 26_379 } as const
  *
  * - `redis://host[:6379][/db]`: one server.
  * - `redis+sentinel://host[:26379],host,…/master-name[/db]`: the master that these Sentinels name.
- *   User and password are the master's; Sentinels are asked without.
+ *   User and password are the master's; those of the Sentinels follow at the end: `?sentinelPassword=…&sentinelUsername=…`, percent-encoded too.
  * - `redis+cluster://host[:6379],host,…`: a Cluster; any of its nodes will do to begin with.
  *
  * IPv6 addresses stand in brackets.
  */
 export function parseRedisUrl(url: string): RedisTarget | undefined {
-  const match = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/?#]+)((?:\/[^/?#]*){0,2})$/.exec(url);
+  const match =
+    /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/?#]+)((?:\/[^/?#]*){0,2})(?:\?([^#]*))?$/.exec(url);
   if (!match) return undefined;
-  const [, scheme, mode, login = '', hostList = '', path = ''] = match;
+  const [, scheme, mode, login = '', hostList = '', path = '', query] = match;
   const kind = mode === 'sentinel' || mode === 'cluster' ? mode : 'single';
 
   const hosts = hostList.split(',').map((host) => parseHost(host, DEFAULT_PORTS[kind]));
@@ -49,7 +53,8 @@ export function parseRedisUrl(url: string): RedisTarget | undefined {
   if (kind === 'cluster' && db !== 0) return undefined;
 
   const credentials = parseLogin(login);
-  if (!credentials) return undefined;
+  const ofSentinels = query === undefined ? {} : kind === 'sentinel' ? parseSentinelLogin(query) : undefined;
+  if (!credentials || !ofSentinels) return undefined;
   return {
     kind,
     hosts,
@@ -57,6 +62,7 @@ export function parseRedisUrl(url: string): RedisTarget | undefined {
     db,
     ...credentials,
     ...(master ? { master: decode(master) ?? master } : {}),
+    ...ofSentinels,
   };
 }
 
@@ -74,6 +80,20 @@ function parseLogin(text: string): { username?: string; password?: string } | un
   const password = decode(colon < 0 ? '' : text.slice(colon + 1));
   if (username === undefined || password === undefined) return undefined;
   return { ...(username ? { username } : {}), ...(password ? { password } : {}) };
+}
+
+type SentinelLogin = Pick<RedisTarget, 'sentinelUsername' | 'sentinelPassword'>;
+
+/** Each at most once, and nothing else: what is misspelt would be a login without a password. */
+function parseSentinelLogin(query: string): SentinelLogin | undefined {
+  const login: { -readonly [name in keyof SentinelLogin]: string } = {};
+  for (const [, name, text = ''] of `&${query}`.matchAll(/&([^=&]*)=?([^&]*)/g)) {
+    const value = decode(text);
+    if (name !== 'sentinelUsername' && name !== 'sentinelPassword') return undefined;
+    if (value === undefined || value === '' || name in login) return undefined;
+    login[name] = value;
+  }
+  return login;
 }
 
 function decode(text: string): string | undefined {
