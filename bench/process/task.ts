@@ -4,8 +4,12 @@ import type { Measured } from './meter.ts';
 export type Task =
   | { readonly kind: 'merge' | 'clean'; readonly pods: readonly string[]; readonly concurrency: number }
   | { readonly kind: 'read'; readonly pods: readonly string[] }
-  /** Requests alone, of the AWS SDK or (`store-get`) of the object store. */
-  | { readonly kind: 'put' | 'get' | 'store-get'; readonly count: number; readonly bytes: number };
+  /** Requests alone, of the AWS SDK or (`store-…`) of the object store. */
+  | {
+      readonly kind: 'put' | 'get' | 'list' | 'store-put' | 'store-get' | 'store-list';
+      readonly count: number;
+      readonly bytes: number;
+    };
 
 /** What it took. */
 export interface TaskResult extends Measured {

@@ -21,7 +21,10 @@ async function perform(task: Task): Promise<Pick<TaskResult, 'writtenBytes' | 't
       return { writtenBytes: 0, textBytes: await operations.read(task.pods) };
     case 'put':
     case 'get':
+    case 'list':
+    case 'store-put':
     case 'store-get':
+    case 'store-list':
       await requests(task, () => meter.start());
       return { writtenBytes: 0, textBytes: 0 };
   }

@@ -135,15 +135,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an upload is repeated with an emptied body',
     invariant: 'I1',
-    file: 'libs/log-store/src/s3-client.ts',
+    file: 'libs/log-store/src/s3-direct.ts',
     find: `        const result = await next(args);`,
-    replace: `        const request = (args as { request: { method: string; body: unknown; headers: Record<string, string> } }).request;
-        const again = context as { tried?: boolean };
-        if (again.tried === true && request.method === 'PUT') {
-          request.body = '';
-          request.headers['content-length'] = '0';
+    replace: `        const again = args.request as HttpRequest;
+        if (first !== undefined && again.method === 'PUT') {
+          again.body = '';
+          again.headers['content-length'] = '0';
         }
-        again.tried = true;
         const result = await next(args);`,
     specs: ['libs/log-store/src/'],
   },

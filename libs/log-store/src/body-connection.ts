@@ -21,26 +21,49 @@ export interface Filled {
 /** Why no more comes of a body that has ended without an error: too early, if there should be more. */
 export const ENDED = new Error('the connection ended early');
 
+/** Reads a body to its end: all of it, or undefined when it broke off; and `again`, what came of it, to be read once more. Never rejects. */
+export async function readWhole(
+  body: BodyConnection,
+): Promise<{ readonly bytes: Uint8Array | undefined; readonly again: BodyConnection }> {
+  const chunks: Uint8Array[] = [];
+  let broken: Error | undefined;
+  try {
+    for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next()) chunks.push(chunk);
+  } catch (error) {
+    broken = error as Error;
+  }
+  const bytes = broken === undefined ? Buffer.concat(chunks) : undefined;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const chunk = chunks.shift();
+    if (chunk === undefined && broken !== undefined) throw broken;
+    return Promise.resolve(chunk);
+  };
+  return { bytes, again: connectionOf(next, () => undefined) };
+}
+
 /** The body of an answer that comes as a stream of Node's. */
 export function streamedBody(stream: Readable): BodyConnection {
   const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
-  const next = async (): Promise<Uint8Array | undefined> => (await iterator.next()).value;
-  return {
-    next,
-    fill: async (target, at) => {
-      let end = at;
-      try {
-        for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
-          if (end + chunk.length <= target.length) target.set(chunk, end);
-          end += chunk.length;
-        }
-        return { end, broken: ENDED };
-      } catch (broken) {
-        return { end, broken };
+  return connectionOf(
+    async () => (await iterator.next()).value,
+    () => void stream.destroy(),
+  );
+}
+
+function connectionOf(next: BodyConnection['next'], close: BodyConnection['close']): BodyConnection {
+  const fill = async (target: Uint8Array, at: number): Promise<Filled> => {
+    let end = at;
+    try {
+      for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
+        if (end + chunk.length <= target.length) target.set(chunk, end);
+        end += chunk.length;
       }
-    },
-    close: () => void stream.destroy(),
+      return { end, broken: ENDED };
+    } catch (broken) {
+      return { end, broken };
+    }
   };
+  return { next, fill, close };
 }
 
 /** The other way round. */

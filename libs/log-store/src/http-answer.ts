@@ -26,7 +26,7 @@ const CHUNK_SIZE = /^([\da-f]{1,12})[ \t]*(?:;.*)?$/i;
  */
 type Part = 'head' | 'line' | 'chunk' | 'chunk-end' | 'trailers' | 'length' | 'to-end' | 'over';
 
-/** Takes the answer to a GET apart as its bytes arrive (RFC 9112). */
+/** Takes the answer to a request (other than HEAD and CONNECT) apart as its bytes arrive (RFC 9112). */
 export class HttpAnswer {
   /** Once it is known. Answers that only announce another (1xx) are passed over. */
   head: HttpHead | undefined;

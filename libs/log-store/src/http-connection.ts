@@ -87,10 +87,10 @@ export class HttpConnection {
   }
 
   /**
-   * Sends the head of a request that has no body. Resolves when the head of the answer has come. An abort ends the connection, also while the
-   * body comes.
+   * Sends a request. Resolves when the head of the answer has come; `content` is not to be changed before that. An abort ends the connection, also
+   * while the body comes.
    */
-  async send(head: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
+  async send(head: string, content: Uint8Array | undefined, signal: AbortSignal | undefined): Promise<HttpResponse> {
     const { socket } = this;
     const abort = (): void => this.destroy(new Error('the request was aborted'));
     signal?.addEventListener('abort', abort, { once: true });
@@ -105,7 +105,11 @@ export class HttpConnection {
       }
       socket.ref();
       socket.setTimeout(this.options.idleTimeout);
+      // Together, so that a small request is one packet.
+      socket.cork();
       socket.write(head, 'latin1');
+      if (content !== undefined && content.length > 0) socket.write(content);
+      socket.uncork();
     });
   }
 
@@ -138,7 +142,9 @@ export class HttpConnection {
     body.end();
     over();
     const freeForMs = freeFor(answer.head?.headers['keep-alive']);
-    if (!answer.keepsConnection || freeForMs <= 0) {
+    // An answer that came before all was sent: what follows would be taken for another request, or the server ends it.
+    const isSent = this.socket.writableLength === 0;
+    if (!answer.keepsConnection || !isSent || freeForMs <= 0) {
       this.destroy();
       return;
     }

@@ -6,6 +6,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { selfSignedCertificate } from '@cordwood/testkit';
 import { afterEach, expect, test } from '@jest/globals';
 import type { HttpRequest } from '@smithy/types';
+import { ENDED } from './body-connection.ts';
 import { HttpConnections, type HttpConnectionsOptions } from './http-connections.ts';
 
 const MIB = 1024 * 1024;
@@ -73,6 +74,41 @@ test('sends the request, and gives the answer whole', async () => {
     headers: { host: 'store', range: 'bytes=0-' },
   });
   expect(await body.next()).toBeUndefined();
+});
+
+const put = (port: number, more: Partial<HttpRequest> = {}): HttpRequest =>
+  requestTo(port, {
+    method: 'PUT',
+    body: CONTENT,
+    headers: { host: 'store', 'content-length': `${CONTENT.length}` },
+    ...more,
+  });
+
+/** Answers with what it got. */
+const echo: RequestListener = (request, response) => void request.pipe(response);
+
+test('sends a body and a query, one request after the other over one connection', async () => {
+  const urls: (string | undefined)[] = [];
+  const { port, opened } = await serve((request, response) => {
+    urls.push(request.url);
+    echo(request, response);
+  });
+  const connections = open();
+  const query = { prefix: "a b/+&=ä'", empty: '' };
+  for (let i = 0; i < 3; i++) expect((await read(connections, put(port, { query }))).equals(CONTENT)).toBe(true);
+  expect(opened()).toBe(1);
+  expect(urls[0]).toBe('/logs/a%20file?prefix=a%20b%2F%2B%26%3D%C3%A4%27&empty=');
+});
+
+test('a connection over which an answer came too early is not used again', async () => {
+  const { port, opened } = await serve((_, response) => void response.writeHead(403).end('no'));
+  const connections = open();
+  for (let i = 0; i < 3; i++) {
+    const { statusCode, body } = await connections.send(put(port), undefined);
+    expect(statusCode).toBe(403);
+    expect(await body.fill(Buffer.alloc(2), 0)).toMatchObject({ end: 2, broken: ENDED });
+  }
+  expect(opened()).toBe(3);
 });
 
 test('one connection serves one request after the other; as many as are open at once serve those at once', async () => {
@@ -192,11 +228,15 @@ test('nothing is sent that would begin another line', async () => {
 
 test('TLS, as long as the certificate is trusted', async () => {
   const { key, cert } = await selfSignedCertificate();
-  const request = requestTo(await listening(createTlsServer({ key, cert }, whole)), { protocol: 'https:' });
+  let opened = 0;
+  const server = createTlsServer({ key, cert }, echo).on('secureConnection', () => opened++);
+  const request = put(await listening(server), { protocol: 'https:' });
   await expect(read(open(), request)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
   const trusted = getCACertificates();
   setDefaultCACertificates([...trusted, cert.toString()]);
   cleanUps.push(() => setDefaultCACertificates(trusted));
+  opened = 0;
   const connections = open();
-  for (let i = 0; i < 2; i++) expect((await read(connections, request)).equals(CONTENT)).toBe(true);
+  for (let i = 0; i < 3; i++) expect((await read(connections, request)).equals(CONTENT)).toBe(true);
+  expect(opened).toBe(1);
 });

@@ -1,4 +1,5 @@
 import type { HttpRequest } from '@smithy/types';
+import { escapeUri } from './escape-uri.ts';
 import { HttpConnection, type HttpResponse, type Origin, TimeoutError } from './http-connection.ts';
 
 export interface HttpConnectionsOptions {
@@ -20,7 +21,7 @@ interface Free {
   readonly until: number;
 }
 
-/** Sends requests without a body, over connections that are kept. Like Node's agent, but what comes is read into one buffer (docs/adr/0019). */
+/** Sends requests over connections that are kept. Like Node's agent, but what comes is read into one buffer (docs/adr/0019). */
 export class HttpConnections {
   readonly #options: HttpConnectionsOptions;
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER);
@@ -34,11 +35,14 @@ export class HttpConnections {
     this.#options = options;
   }
 
-  /** Resolves when the head of the answer has come. Its body is read to its end or closed. An abort ends the connection, also while the body comes. */
+  /**
+   * Resolves when the head of the answer has come. Its body is read to its end or closed. An abort ends the connection, also while the body comes.
+   * A body of the request is bytes, which its head announces.
+   */
   async send(request: HttpRequest, signal: AbortSignal | undefined): Promise<HttpResponse> {
     const head = headOf(request);
     const connection = this.#takeFree(nameOf(request)) ?? (await this.#wait(request, signal));
-    return connection.send(head, signal);
+    return connection.send(head, request.body as Uint8Array | undefined, signal);
   }
 
   close(): void {
@@ -110,8 +114,16 @@ const nameOf = ({ protocol, hostname, port }: Origin): string => `${protocol}//$
 /** What may not stand in a head: it would begin another line. */
 const CONTROL = /[^\t\x20-\x7e\x80-\xff]/;
 
-function headOf({ method, path, headers }: HttpRequest): string {
-  const lines = [`${method} ${path} HTTP/1.1`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
+function headOf({ method, path, query, headers }: HttpRequest): string {
+  const lines = [
+    `${method} ${path}${queryOf(query)} HTTP/1.1`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
   if (lines.some((line) => CONTROL.test(line))) throw new TypeError('a request with control characters');
   return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function queryOf(query: HttpRequest['query'] = {}): string {
+  const pairs = Object.entries(query).map(([name, value]) => `${escapeUri(name)}=${escapeUri(String(value ?? ''))}`);
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
 }

@@ -3,8 +3,7 @@ import type { BodyConnection } from './body-connection.ts';
 import { PreconditionFailedError, StoreError } from './errors.ts';
 import type { GetOptions, ObjectBody, ObjectInfo } from './object-store.ts';
 import { ResumedBody } from './s3-body.ts';
-import type { GetAnswer } from './s3-direct-get.ts';
-import type { GetRequest } from './s3-get-signer.ts';
+import type { GetAnswer, GetRequest } from './s3-direct-get.ts';
 import { stripQuotes } from './s3-send.ts';
 
 /** What is known of an object without its body. */

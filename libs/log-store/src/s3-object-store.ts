@@ -1,10 +1,4 @@
-import {
-  CopyObjectCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-  type PutObjectCommandInput,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { CopyObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { NotFoundError, PreconditionFailedError, StoreError } from './errors.ts';
 import type {
   DeleteResult,
@@ -23,7 +17,8 @@ import { deleteBatches, deleteOne } from './s3-delete.ts';
 import { ASSUMED_DIALECT, inForm, probeDialect, type StoreDialect } from './s3-dialect.ts';
 import { DirectGet } from './s3-direct-get.ts';
 import { getObject, type ObjectHead } from './s3-get.ts';
-import { listPages } from './s3-list.ts';
+import { DirectList } from './s3-list.ts';
+import { DirectPut, type PutRequest } from './s3-put.ts';
 import { send, stripQuotes } from './s3-send.ts';
 import { StoreClock } from './store-clock.ts';
 
@@ -47,6 +42,8 @@ export class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #connections: HttpConnections;
   readonly #getter: DirectGet;
+  readonly #putter: DirectPut;
+  readonly #lister: DirectList;
   readonly #clock: StoreClock;
   #dialect = ASSUMED_DIALECT;
 
@@ -54,6 +51,8 @@ export class S3ObjectStore implements ObjectStore {
     this.#client = observed.client;
     this.#connections = observed.connections;
     this.#getter = new DirectGet(observed, bucket);
+    this.#putter = new DirectPut(observed, bucket);
+    this.#lister = new DirectList(observed, bucket);
     this.bucket = bucket;
     this.#clock = clock;
   }
@@ -67,13 +66,7 @@ export class S3ObjectStore implements ObjectStore {
   async probe(prefix = ''): Promise<StoreDialect> {
     this.#dialect = await probeDialect(
       {
-        put: (key, body, { ifMatch, ifNoneMatch } = {}) =>
-          this.#put({
-            Key: key,
-            Body: body,
-            ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-            ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
-          }),
+        put: (key, body, conditions = {}) => this.#putter.put({ key, body, ...conditions }),
         copy: (from, to, ifMatch) => this.#copy(from, to, ifMatch),
         etagOf: (key) => this.#etagOf(key),
         delete: (key, ifMatch) => deleteOne(this.#client, this.bucket, { key, ifMatch }),
@@ -93,7 +86,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   list(options: ListOptions): AsyncIterable<ListPage> {
-    return listPages(this.#client, this.bucket, options);
+    return this.#lister.pages(options);
   }
 
   get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
@@ -111,17 +104,8 @@ export class S3ObjectStore implements ObjectStore {
 
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<{ readonly etag: string }> {
     const { condition, contentType, metadata, signal, beforeSend } = options;
-    return this.#put(
-      {
-        Key: key,
-        Body: body,
-        ...(contentType !== undefined && { ContentType: contentType }),
-        ...(metadata !== undefined && { Metadata: { ...metadata } }),
-        ...(condition !== undefined && this.#writeCondition(condition)),
-      },
-      signal,
-      beforeSend,
-    );
+    const conditions = condition === undefined ? {} : this.#writeCondition(condition);
+    return this.#putter.put({ key, body, contentType, metadata, ...conditions }, { signal, beforeSend });
   }
 
   async head(key: string, signal?: AbortSignal): Promise<ObjectHead> {
@@ -179,24 +163,10 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** A store that refuses conditions gets none: who needs them must have found that out by the dialect. */
-  #writeCondition(condition: WriteCondition): Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'> {
+  #writeCondition(condition: WriteCondition): Pick<PutRequest, 'ifMatch' | 'ifNoneMatch'> {
     const { conditionalCreate, conditionalReplace } = this.#dialect;
-    if ('absent' in condition) return conditionalCreate === 'refused' ? {} : { IfNoneMatch: '*' };
-    return conditionalReplace === 'refused' ? {} : { IfMatch: this.#condition(condition.etag) };
-  }
-
-  async #put(
-    input: Omit<PutObjectCommandInput, 'Bucket'>,
-    signal?: AbortSignal,
-    beforeSend?: () => void,
-  ): Promise<{ readonly etag: string }> {
-    const conditionalWrite = input.IfMatch !== undefined || input.IfNoneMatch !== undefined;
-    const failed = { operation: 'PutObject', bucket: this.bucket, key: input.Key, conditionalWrite };
-    const command = new PutObjectCommand({ ...input, Bucket: this.bucket });
-    if (beforeSend !== undefined) callBeforeSend(command, beforeSend);
-    const { ETag } = await send(failed, signal, (abort) => this.#client.send(command, abort));
-    if (ETag === undefined) throw new StoreError('the answer lacks the ETag', failed);
-    return { etag: stripQuotes(ETag) };
+    if ('absent' in condition) return conditionalCreate === 'refused' ? {} : { ifNoneMatch: '*' };
+    return conditionalReplace === 'refused' ? {} : { ifMatch: this.#condition(condition.etag) };
   }
 
   async #head(key: string, ifMatch: string | undefined, signal: AbortSignal | undefined): Promise<ObjectHead> {
@@ -240,15 +210,4 @@ export class S3ObjectStore implements ObjectStore {
       throw error;
     }
   }
-}
-
-/** Behind the SDK's retries and signature, so that only the connection is left between the call and the request. */
-function callBeforeSend(command: PutObjectCommand, beforeSend: () => void): void {
-  command.middlewareStack.add(
-    (next) => async (args) => {
-      beforeSend();
-      return next(args);
-    },
-    { step: 'deserialize', priority: 'low', name: 'cordwoodBeforeSend' },
-  );
 }

@@ -1,9 +1,9 @@
 import { createHash, createHmac } from 'node:crypto';
-import { GetObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { expect, test } from '@jest/globals';
 import type { HttpRequest } from '@smithy/types';
 import fc from 'fast-check';
-import { GetSigner } from './s3-get-signer.ts';
+import { S3Signer } from './s3-signer.ts';
 
 /** Of AWS's published examples. */
 const EXAMPLE = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' };
@@ -27,27 +27,26 @@ function sdk(config: S3ClientConfig) {
     },
     { step: 'deserialize', priority: 'low' },
   );
-  const requestOf = async (key: string): Promise<HttpRequest> => {
-    const outcome: unknown = await client
-      .send(new GetObjectCommand({ Bucket: 'examplebucket', Key: key }))
-      .catch((error: unknown) => error);
+  const commandOf = async (command: GetObjectCommand | ListObjectsV2Command): Promise<HttpRequest> => {
+    const outcome: unknown = await client.send(command as GetObjectCommand).catch((error: unknown) => error);
     if (outcome instanceof Sent) return outcome.request;
     throw outcome;
   };
-  return { client, requestOf };
+  const requestOf = (key: string) => commandOf(new GetObjectCommand({ Bucket: 'examplebucket', Key: key }));
+  return { client, commandOf, requestOf };
 }
 
 async function signerLike(config: S3ClientConfig) {
   const { client, requestOf } = sdk(config);
-  const signer = new GetSigner(client.config, Date.now);
+  const signer = new S3Signer(client.config, Date.now);
   signer.learn('some key', await requestOf('some key'));
   return { signer, requestOf };
 }
 
-const whole = (key: string) => ({ key, range: undefined, ifMatch: undefined });
+const whole = (key: string) => ({ key });
 
 test("AWS's example of a GET of an object", async () => {
-  const signer = new GetSigner(sdk({}).client.config, () => EXAMPLE_TIME);
+  const signer = new S3Signer(sdk({}).client.config, () => EXAMPLE_TIME);
   // The SDK of today would name the region in the host.
   signer.learn('k', {
     method: 'GET',
@@ -60,7 +59,7 @@ test("AWS's example of a GET of an object", async () => {
         'AWS4-HMAC-SHA256 Credential=A/20130524/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0',
     },
   });
-  expect((await signer.sign({ key: 'test.txt', range: 'bytes=0-9', ifMatch: undefined }))?.headers).toMatchObject({
+  expect((await signer.sign({ key: 'test.txt', headers: { range: 'bytes=0-9' } }))?.headers).toMatchObject({
     'x-amz-date': '20130524T000000Z',
     authorization: [
       'AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request',
@@ -113,14 +112,26 @@ function authorization(
   const date = headers['x-amz-date'] ?? '';
   const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
   const names = Object.keys(headers).toSorted();
+  const escape = (text: string) =>
+    new URLSearchParams({ '': text })
+      .toString()
+      .slice(1)
+      .replaceAll('+', '%20')
+      .replaceAll('*', '%2A')
+      .replaceAll('%7E', '~');
+  const query = Object.entries((request?.query ?? {}) as Record<string, string>)
+    .map(([name, value]) => `${escape(name)}=${escape(value)}`)
+    .toSorted();
   const canonical = [
-    'GET',
+    request?.method,
     request?.path,
-    '',
+    query.join('&'),
     ...names.map((name) => `${name}:${headers[name] ?? ''}`),
     '',
     names.join(';'),
-    createHash('sha256').update('').digest('hex'),
+    createHash('sha256')
+      .update((request?.body as Uint8Array | undefined) ?? '')
+      .digest('hex'),
   ].join('\n');
   const scope = [date.slice(0, 8), region, 's3', 'aws4_request'];
   const text = ['AWS4-HMAC-SHA256', date, scope.join('/'), createHash('sha256').update(canonical).digest('hex')];
@@ -146,10 +157,49 @@ test('temporary credentials: their token is sent and signed, and new ones are ta
 
 test('conditions are signed too', async () => {
   const { signer } = await signerLike({});
-  const signed = await signer.sign({ key: 'k', range: undefined, ifMatch: '"abc"' });
+  const signed = await signer.sign({ key: 'k', headers: { 'if-match': '"abc"' } });
   expect(signed?.headers).toMatchObject({ 'if-match': '"abc"' });
   expect(signed?.headers['authorization']).toBe(authorization(signed, EXAMPLE));
 });
+
+test('a body is signed, by its hash, and its length is told', async () => {
+  const { signer } = await signerLike({});
+  const body = Buffer.from('what is in it');
+  const signed = await signer.sign({
+    key: 'k',
+    headers: { 'content-type': 'text/plain', 'if-match': undefined },
+    body,
+  });
+  expect(signed?.body).toBe(body);
+  expect(signed?.headers).toMatchObject({
+    'content-length': body.length.toString(),
+    'x-amz-content-sha256': createHash('sha256').update(body).digest('hex'),
+  });
+  expect(signed?.headers).not.toHaveProperty('if-match');
+  expect(signed?.headers['authorization']).toContain('SignedHeaders=content-length;content-type;host;');
+  expect(signed?.headers['authorization']).toBe(authorization(signed, EXAMPLE));
+});
+
+test.each(PLACES)(
+  'a request about the bucket goes where the SDK goes, with its query signed: %s',
+  async (_, config) => {
+    const { client, commandOf } = sdk(config);
+    const signer = new S3Signer(client.config, Date.now);
+    const listing = (prefix: string) =>
+      commandOf(new ListObjectsV2Command({ Bucket: 'examplebucket', Prefix: prefix }));
+    signer.learn(undefined, await listing('some'));
+    const values = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom("a b/+&=ä'!()*~", ''));
+    await fc.assert(
+      fc.asyncProperty(values, async (prefix) => {
+        const its = await listing(prefix);
+        const mine = await signer.sign({ query: { 'list-type': '2', prefix } });
+        expect(mine).toMatchObject({ method: 'GET', hostname: its.hostname, path: its.path, query: its.query });
+        expect(mine?.headers['authorization']).toBe(authorization(mine, EXAMPLE));
+      }),
+      { numRuns: 50 },
+    );
+  },
+);
 
 test.each([
   [

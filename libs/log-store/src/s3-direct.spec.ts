@@ -1,9 +1,10 @@
-import { type EmbeddedS3, type Fault, type FaultProxy, startEmbeddedS3, startFaultProxy } from '@cordwood/testkit';
+import { type EmbeddedS3, type FaultProxy, startEmbeddedS3, startFaultProxy } from '@cordwood/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { AccessDeniedError, StoreError, StoreUnavailableError } from './errors.ts';
+import { AccessDeniedError, StoreUnavailableError } from './errors.ts';
 import type { ObjectBody } from './object-store.ts';
-import { createS3Client, type S3ClientOptions, type StoreRequest } from './s3-client.ts';
-import { createS3ObjectStore, S3ObjectStore, type S3ObjectStoreOptions } from './s3-object-store.ts';
+import { createS3Client } from './s3-client.ts';
+import { CREDENTIALS, FAULTS, SpecStores } from './s3-direct-support.ts';
+import { S3ObjectStore } from './s3-object-store.ts';
 import { StoreClock } from './store-clock.ts';
 
 const KEY = 'data/a file';
@@ -14,138 +15,81 @@ const IMPATIENCE = 3000;
 
 let s3: EmbeddedS3;
 let proxy: FaultProxy;
-let tries: StoreRequest[] = [];
-const stores: S3ObjectStore[] = [];
+let stores: SpecStores;
 
 beforeAll(async () => {
   s3 = await startEmbeddedS3();
   proxy = await startFaultProxy(s3.endpoint);
-  await open().put(KEY, CONTENT, { metadata: { records: '3' } });
+  stores = new SpecStores(proxy);
+  await stores.open().put(KEY, CONTENT, { metadata: { records: '3' } });
 });
 beforeEach(() => {
   proxy.clear();
 });
 afterEach(() => {
-  for (const store of stores.splice(0)) store.close();
+  stores.close();
 });
 afterAll(async () => {
   await proxy.stop();
   await s3.stop();
 });
 
-const CREDENTIALS = { accessKeyId: 'cordwood', secretAccessKey: 'cordwoodsecret' };
-
-function options(more: Partial<S3ClientOptions>): S3ObjectStoreOptions {
-  tries = [];
-  return {
-    endpoint: proxy.endpoint,
-    bucket: 'logs',
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: CREDENTIALS,
-    maxAttempts: 3,
-    onRequest: (each) => tries.push(each),
-    ...more,
-  };
-}
-
-function open(more: Partial<S3ClientOptions> = {}): S3ObjectStore {
-  const store = createS3ObjectStore(options(more));
-  stores.push(store);
-  return store;
-}
-
 /** A store that has read something, so that it sends what follows itself. */
 async function learnt(store: S3ObjectStore): Promise<S3ObjectStore> {
   await (await store.get(KEY)).bytes();
-  tries.length = 0;
+  stores.tries.length = 0;
   return store;
 }
 
-const statuses = () => tries.map(({ operation, status }) => `${operation} ${(status ?? '-').toString()}`);
-
-/** For each of the last requests, whether the SDK made it. */
-const madeBySdk = (count: number) =>
-  proxy.requests.slice(-count).map(({ headers }) => headers['amz-sdk-invocation-id'] !== undefined);
-
 test('all but the first are sent directly, and give what the SDK gives', async () => {
-  const store = open();
+  const store = stores.open();
   const bySdk = await store.get(KEY);
   const direct = await store.get(KEY);
-  expect(madeBySdk(2)).toEqual([true, false]);
+  expect(stores.madeBySdk(2)).toEqual([true, false]);
   for (const body of [bySdk, direct]) {
     expect(Buffer.from(await body.bytes())).toEqual(CONTENT);
   }
   const headOf = ({ etag, size, lastModified, metadata }: ObjectBody) => ({ etag, size, lastModified, metadata });
   expect(headOf(direct)).toEqual({ ...headOf(bySdk), metadata: { records: '3' } });
-  expect(statuses()).toEqual(['GetObject 200', 'GetObject 200']);
+  expect(stores.statuses()).toEqual(['GetObject 200', 'GetObject 200']);
 });
 
 test('ranges and conditions', async () => {
-  const store = await learnt(open());
+  const store = await learnt(stores.open());
   const { etag } = await store.head(KEY);
   const body = await store.get(KEY, { start: 2, end: 5, ifMatch: etag });
   expect(Buffer.from(await body.bytes())).toEqual(CONTENT.subarray(2, 6));
-  expect(madeBySdk(1)).toEqual([false]);
+  expect(stores.madeBySdk(1)).toEqual([false]);
   expect(proxy.requests.at(-1)?.headers).toMatchObject({ range: 'bytes=2-5', 'if-match': `"${etag}"` });
 });
 
-const FAULTS: [string, Fault][] = [
-  ['moved', { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } }],
-  ['to be found elsewhere', { status: 307, code: 'TemporaryRedirect', headers: { location: 'http://127.0.0.1:9/' } }],
-  ['another region', { status: 400, code: 'AuthorizationHeaderMalformed' }],
-  ['an expired token', { status: 400, code: 'ExpiredToken' }],
-  ['forbidden', { status: 403, code: 'AccessDenied' }],
-  ['no such key', { status: 404, code: 'NoSuchKey' }],
-  ['no such bucket', { status: 404, code: 'NoSuchBucket' }],
-  ['not found, without a body', { status: 404 }],
-  ['no answer in time', { status: 408, code: 'RequestTimeout' }],
-  ['changed', { status: 412, code: 'PreconditionFailed' }],
-  ['no such range', { status: 416, code: 'InvalidRange' }],
-  ['too many', { status: 429, code: 'TooManyRequests' }],
-  ['an error of the store', { status: 500, code: 'InternalError' }],
-  ['not known', { status: 501, code: 'NotImplemented' }],
-  ['slow down', { status: 503, code: 'SlowDown' }],
-  ['an answer of a proxy', { status: 502 }],
-  ['nothing', { status: 204 }],
-  ['good, but without an ETag', { status: 200 }],
-  ['reset', { refuse: true }],
-  ['no answer', { dropAnswer: true }],
-];
-
 test.each(FAULTS)('ends as with the SDK: %s', async (_, fault) => {
-  const outcomeOf = async (store: S3ObjectStore) => {
-    tries.length = 0;
-    const error = await store.get(KEY).catch((thrown: unknown) => thrown);
-    if (!(error instanceof StoreError)) throw new Error('it went well');
-    const { name, message, code, status } = error;
-    return { name, message, code, status, tries: statuses() };
-  };
-  const direct = await learnt(open());
+  const outcomeOf = (store: S3ObjectStore) => stores.outcomeOf(() => store.get(KEY));
+  const direct = await learnt(stores.open());
   const remove = proxy.add({ times: Infinity, match: ({ method }) => method === 'GET', fault });
   const before = proxy.requests.length;
   const outcome = await outcomeOf(direct);
-  expect(madeBySdk(proxy.requests.length - before)[0]).toBe(false);
-  expect(outcome).toEqual(await outcomeOf(open()));
+  expect(stores.madeBySdk(proxy.requests.length - before)[0]).toBe(false);
+  expect(outcome).toEqual(await outcomeOf(stores.open()));
   remove();
 });
 
 test('what is tried again is tried as often as ever, and every try is counted', async () => {
-  const store = await learnt(open());
+  const store = await learnt(stores.open());
   proxy.add({ fault: { status: 503, code: 'SlowDown' } });
   proxy.add({ fault: { refuse: true } });
   expect(Buffer.from(await (await store.get(KEY)).bytes())).toEqual(CONTENT);
-  expect(statuses()).toEqual(['GetObject 503', 'GetObject -', 'GetObject 200']);
-  expect(madeBySdk(3)).toEqual([false, true, true]);
+  expect(stores.statuses()).toEqual(['GetObject 503', 'GetObject -', 'GetObject 200']);
+  expect(stores.madeBySdk(3)).toEqual([false, true, true]);
 });
 
 test('a store that is silent is given up and asked again', async () => {
-  const store = await learnt(open({ idleTimeout: IMPATIENCE }));
+  const store = await learnt(stores.open({ idleTimeout: IMPATIENCE }));
   proxy.add({ fault: { hang: true } });
   expect(Buffer.from(await (await store.get(KEY)).bytes())).toEqual(CONTENT);
-  expect(statuses()[0]).toBe('GetObject -');
+  expect(stores.statuses()[0]).toBe('GetObject -');
   // On a machine that stalls it may have been given up once more.
-  expect(statuses().at(-1)).toBe('GetObject 200');
+  expect(stores.statuses().at(-1)).toBe('GetObject 200');
 });
 
 /** By how many hours the clock is ahead that the request was signed with. */
@@ -156,26 +100,25 @@ function hoursAhead({ headers }: Pick<FaultProxy['requests'][number], 'headers'>
 }
 
 test("a clock that is wrong is put right by the store's", async () => {
-  const store = await learnt(open());
+  const store = await learnt(stores.open());
   const date = new Date(Date.now() + HOUR).toUTCString();
   proxy.add({ fault: { status: 403, code: 'RequestTimeTooSkewed', headers: { date } } });
   await (await store.get(KEY)).bytes();
-  expect(statuses()).toEqual(['GetObject 403', 'GetObject 200']);
+  expect(stores.statuses()).toEqual(['GetObject 403', 'GetObject 200']);
   expect(proxy.requests.slice(-2).map(hoursAhead)).toEqual([0, 1]);
 });
 
 test('what is sent directly is signed with the clock that the SDK has put right', async () => {
-  const observed = createS3Client(options({}), () => undefined);
-  const store = await learnt(new S3ObjectStore(observed, 'logs', new StoreClock()));
-  stores.push(store);
+  const observed = createS3Client(stores.options(), () => undefined);
+  const store = await learnt(stores.keep(new S3ObjectStore(observed, 'logs', new StoreClock())));
   observed.client.config.systemClockOffset = -HOUR;
   await (await store.get(KEY)).bytes();
-  expect(madeBySdk(1)).toEqual([false]);
+  expect(stores.madeBySdk(1)).toEqual([false]);
   expect(proxy.requests.slice(-1).map(hoursAhead)).toEqual([-1]);
 });
 
 test('an abort ends a request that waits for its answer', async () => {
-  const store = await learnt(open());
+  const store = await learnt(stores.open());
   const abort = new AbortController();
   const reason = new Error('enough');
   const arrived = new Promise<void>((resolve) => {
@@ -191,13 +134,12 @@ test('an abort ends a request that waits for its answer', async () => {
   await arrived;
   abort.abort(reason);
   await expect(get).rejects.toBe(reason);
-  expect(statuses()).toEqual(['GetObject -']);
+  expect(stores.statuses()).toEqual(['GetObject -']);
 });
 
 test('what went well gives back the right to try again', async () => {
-  const observed = createS3Client(options({}), () => undefined);
-  const store = await learnt(new S3ObjectStore(observed, 'logs', new StoreClock()));
-  stores.push(store);
+  const observed = createS3Client(stores.options(), () => undefined);
+  const store = await learnt(stores.keep(new S3ObjectStore(observed, 'logs', new StoreClock())));
   const retries = (await observed.client.config.retryStrategy()) as unknown as { getCapacity(): number };
   const whole = retries.getCapacity();
   proxy.add({ times: 3, fault: { status: 503 } });
@@ -205,7 +147,7 @@ test('what went well gives back the right to try again', async () => {
   const spent = whole - retries.getCapacity();
   expect(spent).toBeGreaterThan(0);
   for (let i = 0; i < spent; i++) await (await store.get(KEY)).bytes();
-  expect(madeBySdk(spent)).not.toContain(true);
+  expect(stores.madeBySdk(spent)).not.toContain(true);
   expect(retries.getCapacity()).toBe(whole);
 });
 
@@ -214,10 +156,7 @@ test('an answer that the SDK never gets to see keeps no connection', async () =>
   // Credentials that must be asked for each time.
   const credentials = () =>
     isThere ? Promise.resolve({ ...CREDENTIALS, expiration: new Date() }) : Promise.reject(new Error('no credentials'));
-  const config = options({ maxSockets: 1, credentials: credentials as never });
-  const store = createS3ObjectStore(config);
-  stores.push(store);
-  await learnt(store);
+  const store = await learnt(stores.open({ maxSockets: 1, credentials: credentials as never }));
   proxy.add({
     match: () => {
       isThere = false;
@@ -235,8 +174,8 @@ test('without credentials it is the SDK that says so', async () => {
   const problem = Object.assign(new Error('none to be had'), { name: 'CredentialsProviderError' });
   const credentials = () =>
     isThere ? Promise.resolve({ ...CREDENTIALS, expiration: new Date() }) : Promise.reject(problem);
-  const store = await learnt(open({ credentials: credentials as never }));
+  const store = await learnt(stores.open({ credentials: credentials as never }));
   isThere = false;
   await expect(store.get(KEY)).rejects.toThrow(AccessDeniedError);
-  expect(statuses()).toEqual([]);
+  expect(stores.statuses()).toEqual([]);
 });
