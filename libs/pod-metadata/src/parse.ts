@@ -73,13 +73,15 @@ function upgrade(reference: ReturnType<typeof referenceSchema.parse>): PodMetada
 /** Whether this can stand in metadata as the entry of a merged file. */
 export const isLogFile = (value: unknown): value is LogFile => logFile.safeParse(value).success;
 
-/** The text to store. */
-export const serializePodMetadata = (metadata: PodMetadata): string => JSON.stringify(metadata);
+/** The text to store. The reference, which must be able to read it, does not ask whether there is a `last_merged_key`. */
+export const serializePodMetadata = (metadata: PodMetadata): string =>
+  JSON.stringify({ ...metadata, last_merged_key: metadata.last_merged_key ?? null });
 
 /** Metadata of a pod that has none yet. */
 export const emptyPodMetadata = (): PodMetadata => ({
   version: CURRENT_VERSION,
   commit_id: '',
+  last_merged_key: null,
   log_files: [],
   merged_raw: [],
   superseded: [],
