@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe } from '@jest/globals';
 import { stringify } from 'yaml';
-import { findProgram } from '../lib/programs.ts';
+import { provideKubectl } from '../lib/kubectl.ts';
 import { type Manifest, renderKustomization, ROOT } from './render.ts';
 
 /** kubectl, for specs that ask it for more than {@link render} does; empty where there is none, inside of {@link describeRendered} never. */
-export const KUBECTL = (await findProgram('kubectl')) ?? '';
-if (KUBECTL === '') process.stderr.write('NO KUBECTL: manifests are not rendered, nor checked. Put it on the PATH.\n');
+export const KUBECTL = (await provideKubectl()) ?? '';
+if (KUBECTL === '')
+  process.stderr.write('NO KUBECTL: manifests are not rendered, nor checked. Set KUBECTL, or put it on the PATH.\n');
 
 /** For specs of what kubectl renders: without it they are skipped. */
 export const describeRendered = KUBECTL === '' ? describe.skip : describe;
