@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify, parse } from 'yaml';
 import { providePromtool } from '../lib/promtool.ts';
 import { ROOT } from './named-metrics.ts';
+import { PROMETHEUS_RULE_FILE, prometheusRule } from './prometheus-rule.ts';
 
 const ALERTS = join(ROOT, 'deploy/alerts');
 const TESTS = ['cordwood.rules.test.yaml', 'cordwood.days.test.yaml'];
@@ -44,6 +45,26 @@ test('each alert says how bad it is and what it is about, and leads to its secti
   }
   const alerts = rules.map(({ alert }) => alert);
   expect(headings.filter((title) => title.startsWith('Cordwood'))).toEqual(alerts);
+});
+
+test('prometheus-rule.yaml has the same rules: else `npm run docs:alerts`', async () => {
+  const text = await readFile(PROMETHEUS_RULE_FILE, 'utf8');
+  expect(text).toBe(await prometheusRule());
+  expect((parse(text) as { spec: unknown }).spec).toEqual(await readYaml('cordwood.rules.yaml'));
+});
+
+test('without the Prometheus Operator they lead where the command of README.md says', async () => {
+  const readme = await readFile(join(ALERTS, 'README.md'), 'utf8');
+  const [, command = ''] = /```sh\n\s*(sed .*) > cordwood\.rules\.yaml\n/.exec(readme) ?? [];
+  const { stdout } = spawnSync('sh', ['-c', command], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, RUNBOOK_URL: 'https://wiki.example.org/a?page=runbook' },
+  });
+  const { groups } = parse(stdout) as { groups: { rules: Rule[] }[] };
+  expect(groups.flatMap((group) => group.rules.map(({ annotations }) => annotations['runbook_url']))).toEqual(
+    rules.map(({ alert }) => `https://wiki.example.org/a?page=runbook#${alert.toLowerCase()}`),
+  );
 });
 
 test('each alert has tests in which it is quiet, fires and clears', () => {
