@@ -4,9 +4,8 @@ import { connectRedis, createQueues } from '@cordwood/queues';
 import { parseRedisUrl } from '@cordwood/service';
 import { removeTestKeys, testQueuePrefix, testRedisUrl } from '@cordwood/testkit';
 import { expect, test } from '@jest/globals';
-import { parse } from 'yaml';
 import { manifestProblems } from './problems.ts';
-import { environmentOf, type Manifest, ROOT, takeManifest, type Workload } from './render.ts';
+import { containerOf, environmentOf, type Manifest, ROOT, takeManifest, type Workload, workloadsOf } from './render.ts';
 import { describeRendered, render, renderOverlay } from './rendered.ts';
 
 describeRendered('KEDA', () => {
@@ -28,20 +27,33 @@ describeRendered('KEDA', () => {
     expect(triggersOf(plain).map(({ metadata }) => metadata.enableTLS)).toEqual([undefined, undefined]);
   });
 
-  test('trusts a private authority with the patch of README.md', async () => {
-    const [, patch = ''] = /```yaml\n(- target: \{ kind: TriggerAuthentication[^]*?)```/.exec(readme()) ?? [];
+  test('trusts a private authority, and so does every pod, with a component', async () => {
     const manifests = renderOverlay({
       resources: ['deploy/kubernetes/overlays/production'],
-      patches: parse(patch) as object[],
+      components: ['deploy/kubernetes/components/private-ca'],
     });
     const { spec } = takeManifest(manifests, 'TriggerAuthentication', 'cordwood-redis');
     expect(spec).toEqual({
       secretTargetRef: [
         { parameter: 'address', name: 'cordwood-redis', key: 'address' },
         { parameter: 'password', name: 'cordwood-redis', key: 'password' },
-        { parameter: 'ca', name: 'cordwood-redis', key: 'ca.crt' },
+        { parameter: 'ca', name: 'cordwood-ca', key: 'ca.crt' },
       ],
     });
+    const pods = workloadsOf(manifests).filter(({ metadata }) => metadata.namespace === 'cordwood');
+    expect(pods.length).toBe(6);
+    const before = workloadsOf(render('deploy/kubernetes/overlays/production'));
+    for (const pod of pods) {
+      const { secretName } = pod.spec.template.spec?.volumes?.[0]?.secret ?? {};
+      const [mount] = containerOf(pod).volumeMounts ?? [];
+      expect([secretName, environmentOf(pod, manifests)['NODE_EXTRA_CA_CERTS']]).toEqual([
+        'cordwood-ca',
+        `${mount?.mountPath ?? ''}/ca.crt`,
+      ]);
+      // The patch puts its volume in the place of all.
+      const same = before.find(({ kind, metadata }) => kind === pod.kind && metadata.name === pod.metadata.name);
+      expect(same?.spec.template.spec?.volumes).toBeUndefined();
+    }
     expect(await manifestProblems(manifests)).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ export const READ_BY_LIBRARIES: readonly string[] = [
   'AWS_ENDPOINT_URL_S3',
   'AWS_REGION',
   'AWS_SECRET_ACCESS_KEY',
+  'NODE_EXTRA_CA_CERTS',
 ];
 
 const RARE = 'its default is right for nearly all; set it in an overlay';
