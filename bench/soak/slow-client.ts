@@ -43,14 +43,7 @@ export async function soakSlowClient(system: SoakSystem, bytes: number): Promise
   const before = median(await several(readOther));
   const rssBefore = rssMb(reader.app.pid);
 
-  const socket = connect(ports.http, '127.0.0.1');
-  await once(socket, 'connect');
-  socket.write(`GET /api/v1/jobs/${POD}/log HTTP/1.1\r\nHost: soak\r\n\r\n`);
-  socket.pause();
-  let taken = 0;
-  const taking = setInterval(() => {
-    taken += (socket.read(SLOW_BYTES) as Buffer | null)?.length ?? 0;
-  }, 1_000);
+  const client = await slowClient(ports.http);
   let rssMeanwhile = 0;
   const until = performance.now() + WATCHED_MS;
   while (performance.now() < until) {
@@ -59,8 +52,7 @@ export async function soakSlowClient(system: SoakSystem, bytes: number): Promise
   }
   const grown = rssMeanwhile - rssBefore;
   const meanwhile = median(await several(readOther));
-  clearInterval(taking);
-  socket.destroy();
+  const taken = client.stop();
   return {
     'log, MB': files,
     'reader: RSS before, MB': rssBefore,
@@ -69,6 +61,30 @@ export async function soakSlowClient(system: SoakSystem, bytes: number): Promise
     'other client: ms for 100 MB, alone': before,
     'other client: ms for 100 MB, beside the slow one': meanwhile,
   };
+}
+
+/** Asks for the log, and takes so little of it every second; `stop` gives how many bytes that were. @throws Error unless it is given the log */
+async function slowClient(port: number): Promise<{ readonly stop: () => number }> {
+  const host = '127.0.0.1';
+  const socket = connect(port, host);
+  await once(socket, 'connect');
+  socket.write(`GET /api/v1/jobs/${POD}/log HTTP/1.1\r\nHost: ${host}:${port.toString()}\r\n\r\n`);
+  // Whoever listens for this reads himself; nothing flows.
+  await once(
+    socket.on('readable', () => undefined),
+    'readable',
+  );
+  const take = (): Buffer | null => socket.read(Math.min(SLOW_BYTES, socket.readableLength)) as Buffer | null;
+  const beginning = take()?.toString('latin1') ?? '';
+  if (!beginning.startsWith('HTTP/1.1 200 ')) throw new Error(`the slow client was answered: ${beginning}`);
+  let taken = beginning.length;
+  const taking = setInterval(() => (taken += take()?.length ?? 0), 1_000);
+  const stop = (): number => {
+    clearInterval(taking);
+    socket.destroy();
+    return taken;
+  };
+  return { stop };
 }
 
 const mergedFiles = (lines: readonly Readonly<Record<string, unknown>>[]): number =>
