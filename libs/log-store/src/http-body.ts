@@ -1,4 +1,5 @@
 import { type BodyConnection, ENDED, type Filled } from './body-connection.ts';
+import type { BufferPool } from './buffer-pool.ts';
 
 /** How a body asks its connection for more, or for less. */
 export interface BodyFeed {
@@ -7,21 +8,33 @@ export interface BodyFeed {
   abandon(): void;
 }
 
+/** A piece that waits to be taken, and the buffer of the pool that it is in. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly buffer?: Buffer;
+}
+
+/** Smaller pieces are not worth a buffer of the pool: a body may come in very many. */
+const POOLED = 16 * 1024;
+
 /**
  * The body of an answer that comes in pieces out of a buffer of the connection's. One that is filled into a target is copied there straight away:
  * no memory is taken for it. Else the connection is held up while a piece waits to be taken.
  */
 export class HttpBody implements BodyConnection {
   private readonly feed: BodyFeed;
-  private readonly waiting: Uint8Array[] = [];
+  private readonly buffers: BufferPool;
+  private readonly waiting: Piece[] = [];
   private target: Uint8Array | undefined;
   private position = 0;
   /** Why no more comes. */
   private ended: unknown;
   private wake: (() => void) | undefined;
 
-  constructor(feed: BodyFeed) {
+  /** `buffers`: for pieces that wait until it is known where they are to go, as the first one of each body does. */
+  constructor(feed: BodyFeed, buffers: BufferPool) {
     this.feed = feed;
+    this.buffers = buffers;
   }
 
   /** Whether more may come now. */
@@ -35,7 +48,7 @@ export class HttpBody implements BodyConnection {
       this.write(bytes.subarray(from, to));
       return;
     }
-    this.waiting.push(Buffer.from(bytes.subarray(from, to)));
+    this.waiting.push(this.copied(bytes.subarray(from, to)));
     this.wake?.();
   }
 
@@ -47,7 +60,8 @@ export class HttpBody implements BodyConnection {
 
   async next(): Promise<Uint8Array | undefined> {
     while (this.waiting.length === 0 && this.ended === undefined) await this.more();
-    const chunk = this.waiting.shift();
+    // Whose it is from now on, its buffer too.
+    const chunk = this.waiting.shift()?.bytes;
     if (chunk === undefined && this.ended !== ENDED) throw this.ended;
     // The next one comes while this one is used.
     if (this.waiting.length === 0 && this.ended === undefined) this.feed.resume();
@@ -57,7 +71,10 @@ export class HttpBody implements BodyConnection {
   async fill(target: Uint8Array, at: number): Promise<Filled> {
     this.target = target;
     this.position = at;
-    for (const piece of this.waiting.splice(0)) this.write(piece);
+    for (const { buffer, bytes } of this.waiting.splice(0)) {
+      this.write(bytes);
+      if (buffer !== undefined) this.buffers.give(buffer);
+    }
     while (this.ended === undefined) await this.more();
     return { end: this.position, broken: this.ended };
   }
@@ -66,6 +83,13 @@ export class HttpBody implements BodyConnection {
     if (this.ended !== undefined) return;
     this.end(new Error('the body was given up'));
     this.feed.abandon();
+  }
+
+  private copied(piece: Buffer): Piece {
+    if (piece.length < POOLED) return { bytes: Buffer.from(piece) };
+    const buffer = this.buffers.take(piece.length);
+    piece.copy(buffer);
+    return { bytes: buffer.subarray(0, piece.length), buffer };
   }
 
   private write(piece: Uint8Array): void {

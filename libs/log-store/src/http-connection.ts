@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { BufferPool } from './buffer-pool.ts';
 import { HttpAnswer, type HttpHead } from './http-answer.ts';
 import { HttpBody } from './http-body.ts';
 
@@ -18,6 +19,8 @@ export interface HttpResponse extends HttpHead {
 export interface HttpConnectionOptions {
   /** Where bytes are read to. It may be the same for all connections: what is in it is used at once. */
   readonly readBuffer: Buffer;
+  /** For what is read before it is known where it is to go. */
+  readonly buffers: BufferPool;
   /** Ms without a byte in either direction before an answer is given up. */
   readonly idleTimeout: number;
   /** Called when another request may be sent, with for how many ms at most the connection may wait for it. */
@@ -96,7 +99,8 @@ export class HttpConnection {
     signal?.addEventListener('abort', abort, { once: true });
     const over = (): void => signal?.removeEventListener('abort', abort);
     return new Promise((answered, failed) => {
-      const body = new HttpBody({ resume: () => socket.resume(), abandon: () => socket.destroy() });
+      const feed = { resume: () => socket.resume(), abandon: () => socket.destroy() };
+      const body = new HttpBody(feed, this.options.buffers);
       const answer = new HttpAnswer((bytes, from, to) => body.take(bytes, from, to));
       this.exchange = { answer, body, answered, failed, over };
       if (socket.destroyed) {

@@ -1,4 +1,5 @@
 import type { HttpRequest } from '@smithy/types';
+import { BufferPool } from './buffer-pool.ts';
 import { escapeUri } from './escape-uri.ts';
 import { HttpConnection, type HttpResponse, type Origin, TimeoutError } from './http-connection.ts';
 
@@ -13,6 +14,8 @@ export interface HttpConnectionsOptions {
 
 /** More is seldom there at once; and it is what a body is handed on in, where it is not filled into a buffer. */
 const READ_BUFFER = 128 * 1024;
+/** Bytes of buffers for first pieces of bodies that are kept while none waits in them. */
+const FREE_BUFFERS = 1024 * 1024;
 
 interface Free {
   readonly connection: HttpConnection;
@@ -25,6 +28,7 @@ interface Free {
 export class HttpConnections {
   readonly #options: HttpConnectionsOptions;
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER);
+  readonly #buffers = new BufferPool(FREE_BUFFERS);
   readonly #open = new Set<HttpConnection>();
   /** The one that was used last is used first. */
   #free: Free[] = [];
@@ -81,6 +85,7 @@ export class HttpConnections {
   #connect(origin: Origin): HttpConnection {
     const connection = new HttpConnection(origin, {
       readBuffer: this.#readBuffer,
+      buffers: this.#buffers,
       idleTimeout: this.#options.idleTimeout,
       onFree: (freed, freeForMs) => {
         this.#free.push({ connection: freed, origin: nameOf(origin), until: performance.now() + freeForMs });

@@ -2,6 +2,7 @@ import type { S3ClientResolvedConfig } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { HttpRequest } from '@smithy/types';
 import { escapeUri } from './escape-uri.ts';
+import { Sha256 } from './sha256.ts';
 
 /** What one request of an operation has that others of the same operation do not. */
 export interface S3Request {
@@ -14,7 +15,7 @@ export interface S3Request {
 }
 
 /** What is taken from the SDK's configuration. */
-export type SigningConfig = Pick<S3ClientResolvedConfig, 'credentials' | 'sha256'>;
+export type SigningConfig = Pick<S3ClientResolvedConfig, 'credentials'>;
 
 /** The SDK's requests of one operation, as far as they are all the same. */
 interface Pattern {
@@ -38,9 +39,9 @@ export class S3Signer {
   #pattern: Pattern | undefined;
 
   /** `now`: ms since 1970 by the clock that requests are signed with. */
-  constructor({ credentials, sha256 }: SigningConfig, now: () => number) {
+  constructor({ credentials }: SigningConfig, now: () => number) {
     // S3 alone wants paths to be signed as they are sent: a key may hold `..` or `//`.
-    this.#signer = new SignatureV4({ credentials, sha256, region: '', service: 's3', uriEscapePath: false });
+    this.#signer = new SignatureV4({ credentials, sha256: Sha256, region: '', service: 's3', uriEscapePath: false });
     this.#now = now;
   }
 
