@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { Instant } from '@cordwood/log-record';
 import {
   type ContainerInstance,
   Deduplicator,
   hasTrustedTimes,
   instancesOf,
-  join,
+  inTurn,
   lastRawOf,
+  type LineTaker,
   mergedRecords,
   MergedIdentities,
   MergedWriter,
@@ -13,6 +15,7 @@ import {
   type OnDamage,
   Pacer,
   type RawFile,
+  type RawSource,
   arrange,
   earliestOf,
   rawSources,
@@ -136,11 +139,19 @@ async function mergeInstance(
     const { rewriteTail } = options;
     const writer = new MergedWriter({ ...shared, run: run.number, tail: run.merged, rewriteTail });
     const later = earliestOf(runs.slice(index + 1).flatMap(({ sources }) => sources.map((source) => source.first)));
-    for await (const joined of join([run.sources], later)) {
+    const takerOf = (source: RawSource, upcoming: Instant | undefined): LineTaker<undefined> => ({
+      take: async (block, order) => {
+        const lines = await writer.take(source, block, { ...deduplicator.bulk(upcoming), ...order });
+        if (lines === undefined) return undefined;
+        deduplicator.remember(source, lines, upcoming);
+        return { ...lines, made: undefined };
+      },
+    });
+    for await (const read of inTurn(run.sources, takerOf, later)) {
       signal?.throwIfAborted();
-      const records = await deduplicator.filter(joined);
       await pacer.pause();
-      await writer.write(joined.source, records);
+      // What was taken is written.
+      if (!('taken' in read)) await writer.write(read.source, await deduplicator.filter(read));
     }
     const files = await writer.finish(lastRawOf(run.merged.findLast((file) => file.last_raw)?.last_raw, run.raw));
     written.push(...files.written);

@@ -5,7 +5,16 @@ export { recordIdentity, textHash } from './identity.ts';
 export { detachedRecord, detachedRecords, joinParts } from './joined.ts';
 export { LeadingLines, type Unneeded } from './leading-lines.ts';
 export { LineBlocks, wholeLines } from './line-blocks.ts';
-export { PlainLines } from './plain-lines.ts';
+export {
+  type EndedStreams,
+  type PlainMerged,
+  plainMerged,
+  plainMergedText,
+  type PlainRange,
+  type PlainRaw,
+  plainRawText,
+  type PlainText,
+} from './plain-lines.ts';
 export { isMisdated, RawSequencer } from './raw-sequencer.ts';
 export { isOrdered, isTimed, type LogRecord, orderTime, type Part, recordTime } from './record.ts';
 export { compareInstants, formatTime, type Instant, parseTime, shiftInstant, TimeReader } from './time.ts';

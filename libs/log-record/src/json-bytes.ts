@@ -163,56 +163,6 @@ export function unescapeString(bytes: Uint8Array, from: number, to: number, targ
 }
 
 /**
- * Reads a JSON string from its bytes: what its inside stands for is written while its end is looked for.
- */
-export class StringReader {
-  /** After a {@link read} that gave true: the index of the quote that ends the string, … */
-  close = 0;
-  /** … and the one after the last byte that was written. */
-  size = 0;
-
-  /**
-   * As `endOfString`, and then `unescapeString` to `target` at `at`, in one. Whether there is such a string. More may have been written than counts,
-   * but no more than the string has bytes, and 4.
-   */
-  read(bytes: Uint8Array, from: number, end: number, target: Uint8Array, at: number): boolean {
-    const words = sourceWords.of(bytes);
-    const targets = targetWords.of(target);
-    let out = at;
-    for (let i = from; ;) {
-      for (; i + 4 <= end; i += 4, out += 4) {
-        const word = words.getInt32(i, true);
-        targets.setInt32(out, word, true);
-        const stops = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls(word);
-        if (stops === 0) continue;
-        const below = bytesBelow(stops);
-        i += below;
-        out += below;
-        break;
-      }
-      for (; i < end && STOPS[bytes[i] ?? 0] === 0; i++) target[out++] = bytes[i] ?? 0;
-      if (bytes[i] === QUOTE && i < end) {
-        this.close = i;
-        this.size = out;
-        return true;
-      }
-      if (bytes[i] !== BACKSLASH || i >= end) return false;
-      const letter = bytes[i + 1] ?? 0;
-      const meaning = ESCAPES[letter] ?? 0;
-      if (meaning !== 0) {
-        target[out++] = meaning;
-        i += 2;
-      } else {
-        if (letter !== 0x75 || i + 5 >= end || hex4(bytes, i + 2) < 0) return false;
-        const code = codePointAt(bytes, i + 2);
-        out = writeCodePoint(code, target, out);
-        i += code < 0x10000 ? 6 : 12;
-      }
-    }
-  }
-}
-
-/**
  * The code point whose first four digits are at `at`, after `\\u`; for one of more than 16 bits those of a second escape follow. A lone
  * surrogate is U+FFFD.
  */

@@ -1,86 +1,131 @@
-import { endOfString, StringReader } from './json-bytes.ts';
-
-const ascii = (text: string): Uint8Array => Buffer.from(text, 'latin1');
-
-const OPENING = ascii('{"time":"');
-const LOG = ascii(',"log":"');
-const STDERR = ascii(',"stream":"stderr"');
-const LAST_PART = ascii(',"logtag":"F"');
-
-const NEWLINE = 0x0a;
-const BLANK = 0x20;
-const COMMA = 0x2c;
-const CLOSE = 0x7d;
-
-/** Bytes that may be written behind what counts. */
-const SPARE = 4;
+import { FORM, fromNanos, STREAM_BIT, theKernel, toNanos } from './kernel.ts';
+import type { Instant } from './time.ts';
 
 /**
- * Turns lines of merged files into what is shown of them. No records are made for it, which would take most of the time.
- *
- * It does so for plain lines only, as `encodeMerged` writes whole ones whose ordering time is their time: `time`, `log` and perhaps `stream`. All
- * others need to be decoded.
+ * Lines that are plain: whole ones of the usual form, about which nothing needs to be known but what stands in them. Most lines of most logs are. They
+ * are taken in bulk, by the kernel (`../kernel`), and no records are made of them, which would take most of the time. All others need to be
+ * decoded. See docs/adr/0022.
  */
-export class PlainLines {
-  /** Of the lines that were turned last: how many there were, … */
-  count = 0;
-  /** … how many bytes of the block they took, … */
-  taken = 0;
-  /** … and their text. */
-  text: Uint8Array = new Uint8Array();
-  private readonly timestamps: boolean;
-  private readonly string = new StringReader();
 
-  /** `timestamps`: whether each message is preceded by its time and a blank. */
-  constructor(timestamps: boolean) {
-    this.timestamps = timestamps;
-  }
-
-  /**
-   * Turns the lines of the block (whole ones, valid UTF-8) up to the first that is not plain. `inside`: whether a line in parts is not joined
-   * yet; if none is, what could be its last part is a whole line.
-   */
-  turn(block: Uint8Array, inside: boolean): void {
-    const { timestamps, string } = this;
-    const end = block.length;
-    // What is shown of a line is shorter than the line.
-    const text = Buffer.allocUnsafe(end + SPARE);
-    let count = 0;
-    let start = 0;
-    let size = 0;
-    while (start < end) {
-      if (block[start] === NEWLINE) {
-        // Empty lines are no records.
-        start++;
-        continue;
-      }
-      if (!holds(block, start, OPENING)) break;
-      const timeStart = start + OPENING.length;
-      // Negative or NaN where there are escapes, or no string.
-      const timeEnd = endOfString(block, timeStart, end);
-      if (!(timeEnd > 0) || !holds(block, timeEnd + 1, LOG)) break;
-      let messageStart = size;
-      if (timestamps) {
-        for (let i = timeStart; i < timeEnd; i++) text[messageStart++] = block[i] ?? 0;
-        text[messageStart++] = BLANK;
-      }
-      if (!string.read(block, timeEnd + 1 + LOG.length, end, text, messageStart)) break;
-      let at = string.close + 1;
-      if (block[at] === COMMA && holds(block, at, STDERR)) at += STDERR.length;
-      if (block[at] === COMMA && !inside && holds(block, at, LAST_PART)) at += LAST_PART.length;
-      if (block[at] !== CLOSE || (at + 1 < end && block[at + 1] !== NEWLINE)) break;
-      ({ size } = string);
-      if (size === messageStart || text[size - 1] !== NEWLINE) text[size++] = NEWLINE;
-      start = at + 2;
-      count++;
-    }
-    this.count = count;
-    this.taken = Math.min(start, end);
-    this.text = text.subarray(0, size);
-  }
+/** Which lines of a raw file are taken. */
+export interface PlainRange {
+  /** Only those of a later time than this. */
+  readonly after: Instant;
+  /** Of those at this time or later, the identities are given. */
+  readonly remember: Instant;
+  /** The ordering time of the record before the block, in whole seconds. */
+  readonly previous: number;
+  /** REORDER_WINDOW, in seconds: a line whose time is by so much later than that of the one before it is not taken. */
+  readonly window: number;
 }
 
-function holds(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
-  return true;
+/** Streams of a raw file whose last record so far is known to have ended a line. */
+export type EndedStreams = Record<'stdout' | 'stderr', boolean>;
+
+/** Plain lines from the beginning of a block. */
+export interface PlainText {
+  /** How many lines, … */
+  readonly count: number;
+  /** … how many bytes of the block they took, … */
+  readonly taken: number;
+  /** … and what they became. */
+  readonly text: Uint8Array;
+}
+
+/** Plain lines of a raw file. */
+export interface PlainRaw extends PlainText {
+  /** The identities of records that are to be remembered, as `recordIdentity` has them. */
+  readonly identities: Float64Array;
+  /** The earliest and the latest time. */
+  readonly earliest: Instant;
+  readonly latest: Instant;
+}
+
+/** Plain lines that became lines of a merged file. `text` is good only until the next call of any function here. */
+export interface PlainMerged extends PlainRaw {
+  /** The times of the first and the last record. */
+  readonly first: Instant;
+  readonly last: Instant;
+  readonly ended: EndedStreams;
+}
+
+/**
+ * Turns plain lines of a raw file (a block of whole lines, valid UTF-8) into lines as `encodeMerged` writes them, up to `room` bytes.
+ * `ended`: of the file's streams, before the block: what may be the last part of a line is marked so where it is not known that the one before ended.
+ */
+export function plainMerged(
+  block: Uint8Array,
+  range: PlainRange,
+  ended: EndedStreams,
+  room: number,
+): PlainMerged | undefined {
+  const kernel = theKernel();
+  const bits = (ended.stdout ? STREAM_BIT.stdout : 0) | (ended.stderr ? STREAM_BIT.stderr : 0);
+  const taken = takeRaw(block, FORM.merged, range, room, bits, false);
+  const { count, first, last, ended: after } = kernel.exports;
+  if (count.value === 0) return undefined;
+  return {
+    count: count.value,
+    taken,
+    text: kernel.written,
+    ...toRemember(),
+    first: fromNanos(first.value),
+    last: fromNanos(last.value),
+    ended: {
+      stdout: (after.value & STREAM_BIT.stdout) !== 0,
+      stderr: (after.value & STREAM_BIT.stderr) !== 0,
+    },
+  };
+}
+
+/** How lines are shown. */
+export interface Shown {
+  /** Whether each message is preceded by its time and a blank. */
+  readonly timestamps: boolean;
+  /** Whether a line in parts is not joined yet; if none is, what could be its last part is a whole line. */
+  readonly inside: boolean;
+}
+
+/** Turns plain lines of a raw file (a block of whole lines, valid UTF-8) into what is shown of them. */
+export function plainRawText(
+  block: Uint8Array,
+  range: PlainRange,
+  { timestamps, inside }: Shown,
+): PlainRaw | undefined {
+  const taken = takeRaw(block, timestamps ? FORM.textWithTimes : FORM.text, range, 2 ** 30, 0, inside);
+  const text = textOf(taken);
+  return text && { ...text, ...toRemember() };
+}
+
+/** The same of a merged file, whose lines are plain as `encodeMerged` writes whole ones whose ordering time is their time. */
+export function plainMergedText(block: Uint8Array, { timestamps, inside }: Shown): PlainText | undefined {
+  const kernel = theKernel();
+  const length = kernel.put(block);
+  return textOf(kernel.exports.showMerged(length, timestamps ? FORM.textWithTimes : FORM.text, inside));
+}
+
+function takeRaw(
+  block: Uint8Array,
+  form: number,
+  { after, remember, previous, window }: PlainRange,
+  room: number,
+  ended: number,
+  inside: boolean,
+): number {
+  const kernel = theKernel();
+  const length = kernel.put(block);
+  const { exports } = kernel;
+  return exports.takeRaw(length, form, room, toNanos(after), toNanos(remember), previous, window, ended, inside);
+}
+
+function toRemember(): Omit<PlainRaw, keyof PlainText> {
+  const kernel = theKernel();
+  const { earliest, latest } = kernel.exports;
+  return { identities: kernel.identities(), earliest: fromNanos(earliest.value), latest: fromNanos(latest.value) };
+}
+
+function textOf(taken: number): PlainText | undefined {
+  const kernel = theKernel();
+  const count = kernel.exports.count.value;
+  return count === 0 ? undefined : { count, taken, text: Buffer.from(kernel.written) };
 }

@@ -88,6 +88,46 @@ describe('any file, in any batches', () => {
   });
 });
 
+describe('records that are settled already', () => {
+  /** As {@link sequence}, but those that must be settled with their own times are not pushed. */
+  function sequenceOthers(records: readonly LogRecord[]): { out: LogRecord[]; pushed: number } {
+    const sequencer = new RawSequencer(KEY, WINDOW * 1000);
+    const out: LogRecord[] = [];
+    let pushed = 0;
+    for (const record of records) {
+      const until = sequencer.settledUntil;
+      if (until !== undefined && record.parsed && isTimed(record) && record.seconds - until < WINDOW) {
+        sequencer.follow(record);
+        out.push(record);
+      } else {
+        pushed++;
+        out.push(...sequencer.push([record]));
+      }
+    }
+    return { out: [...out, ...sequencer.end()], pushed };
+  }
+
+  test('need not be pushed, in any file', () => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 60 }), (lines) => {
+        const records = decode(lines);
+        const { out } = sequenceOthers(records);
+        expect(out.every((record, i) => record === records[i])).toBe(true);
+        expect(out.map(orderOf)).toEqual(model(lines));
+        expect(out.map(timeOf)).toEqual(sequence(decode(lines)).map(timeOf));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('are all but the first, and those after it that are needed to tell, where time goes on', () => {
+    expect(sequenceOthers(decode(parsed(...Array.from({ length: 200 }, (_, i) => i)))).pushed).toBe(LOOK_AHEAD + 1);
+    const sequencer = new RawSequencer(KEY, WINDOW * 1000);
+    sequencer.push(decode(parsed(...Array.from({ length: 20 }, (_, i) => i))));
+    expect(sequencer.push(decode(parsed(20)))).toHaveLength(1);
+  });
+});
+
 describe('ordering times', () => {
   test('a line that was not parsed stands with the one before it, at the start with the one after', () => {
     expect(

@@ -42,27 +42,42 @@ export class RawSequencer {
   /** Takes the next records and gives those whose times are settled. */
   push(records: readonly LogRecord[]): LogRecord[] {
     const queue = this.queue.length === 0 ? records : [...this.queue, ...records];
-    const ready = Math.max(0, queue.length - LOOK_AHEAD);
-    const settled = this.settle(queue, ready);
-    this.queue = queue.slice(ready);
-    return settled;
+    return this.settle(queue, queue.length - LOOK_AHEAD);
+  }
+
+  /**
+   * The ordering time of the last record, in whole seconds, when all records so far are settled, and so will be the next one, with its own time, unless that
+   * jumps forward. Else undefined.
+   */
+  get settledUntil(): number | undefined {
+    return this.queue.length === 0 && this.held.length === 0 ? this.lastOrdered?.orderSeconds : undefined;
+  }
+
+  /** Notes the last one of records that were settled with their own times, and not pushed. */
+  follow(last: LogRecord): void {
+    this.previous = last;
+    this.lastOrdered = last;
   }
 
   /** The records still held back when the file is over. */
   end(): LogRecord[] {
     const settled = this.settle(this.queue, this.queue.length);
-    this.queue = [];
     this.release(settled);
     return settled;
   }
 
-  private settle(queue: readonly LogRecord[], count: number): LogRecord[] {
+  /** Settles records up to the first that depends on what follows it; of these only those before `ready`, which is known of. */
+  private settle(queue: readonly LogRecord[], ready: number): LogRecord[] {
     const settled: LogRecord[] = [];
-    for (let i = 0; i < count; i++) {
-      const record = queue[i];
+    let at = 0;
+    for (; at < queue.length; at++) {
+      const record = queue[at];
       if (record === undefined) break;
       this.settleTime(record);
-      if (isOrdered(record) && this.isReadTime(queue, i, record)) record.orderSeconds = NaN;
+      if (isOrdered(record) && this.jumps(record)) {
+        if (at >= ready) break;
+        if (this.isReadTime(queue, at, record)) record.orderSeconds = NaN;
+      }
       if (isOrdered(record)) {
         for (const waiting of this.held) copyOrder(record, waiting);
         this.release(settled);
@@ -77,16 +92,22 @@ export class RawSequencer {
       }
       settled.push(record);
     }
+    this.queue = queue.slice(at);
     return settled;
   }
 
+  /** Whether the record's time jumps forward from the record before it, or there is none. */
+  private jumps(record: LogRecord): boolean {
+    const { lastOrdered } = this;
+    return lastOrdered === undefined || record.orderSeconds - lastOrdered.orderSeconds >= this.window;
+  }
+
   /**
-   * Whether the record's time is that of reading: it jumps forward from the record before it, and falls back after. At the file's
+   * Whether the time of a record that jumps forward is that of reading: it falls back after. At the file's
    * start nothing lies before: there most of what follows must be earlier, or anything if the date in the key speaks against it.
    */
   private isReadTime(queue: readonly LogRecord[], at: number, record: LogRecord): boolean {
     const { lastOrdered } = this;
-    if (lastOrdered !== undefined && record.orderSeconds - lastOrdered.orderSeconds < this.window) return false;
     const { earlier, all } = countEarlier(queue, at, record.orderSeconds - this.window);
     return lastOrdered !== undefined || isMisdated(record.orderSeconds, this.keyMinute)
       ? earlier > 0

@@ -1,26 +1,19 @@
 import {
   compareInstants,
   type Instant,
+  isTimed,
   type LogRecord,
   orderTime,
+  type PlainRange,
+  type PlainRaw,
+  type PlainText,
   recordIdentity,
   recordTime,
   shiftInstant,
 } from '@cordwood/log-record';
 import type { JoinedRecords, Source } from './join.ts';
 import type { MergedIdentities } from './merged-identities.ts';
-import { TrackedRecords } from './tracked-records.ts';
-
-/** What is known of one record while copies of it may come. Up to a million are kept: so it is small. */
-interface Tracked {
-  /** How many of its like have been shown. */
-  shown: number;
-  /** The first file that has any of its like, and how many it has had so far. */
-  readonly source: Source;
-  own: number;
-  /** The same of other files, where there are any. */
-  others: Map<Source, number> | undefined;
-}
+import { countOne, TrackedRecords } from './tracked-records.ts';
 
 /**
  * Shows a record that Fluent Bit delivered in several raw objects once: a record of a raw file passes only when the number of its
@@ -32,7 +25,7 @@ interface Tracked {
 export class Deduplicator {
   private readonly merged: MergedIdentities;
   private readonly window: number;
-  private readonly tracked = new TrackedRecords<Tracked>();
+  private readonly tracked = new TrackedRecords();
   private latestTracked: Instant = { seconds: -Infinity, nanos: 0 };
 
   /** `window`: how far records of one file may be out of order, in ms. */
@@ -41,14 +34,36 @@ export class Deduplicator {
     this.window = window;
   }
 
+  /**
+   * What there is to know of records of a raw file that are taken in bulk: those later than `after` are shown whatever they are, and those at `remember` or later must
+   * be told of ({@link remember}). `upcoming`: as for {@link filter}.
+   */
+  bulk(upcoming: Instant | undefined): Pick<PlainRange, 'after' | 'remember'> {
+    const { latest } = this.merged;
+    return {
+      after: compareInstants(latest, this.latestTracked) > 0 ? latest : this.latestTracked,
+      remember: this.rememberFrom(upcoming),
+    };
+  }
+
+  /** Notes records that were shown in bulk. */
+  remember(
+    source: Source,
+    { identities, earliest, latest }: Omit<PlainRaw, keyof PlainText>,
+    upcoming: Instant | undefined,
+  ): void {
+    this.forget(earliest, upcoming);
+    if (identities.length === 0) return;
+    this.tracked.addShown(source, identities, latest);
+    if (compareInstants(latest, this.latestTracked) > 0) this.latestTracked = latest;
+  }
+
   /** The records of the batch that are to be shown. */
   async filter({ source, records, upcoming }: Omit<JoinedRecords<Source>, 'run'>): Promise<LogRecord[]> {
     const first = records[0];
     if (!source.raw || first === undefined) return records;
-    const rememberFrom = upcoming === undefined ? NEVER : shiftInstant(upcoming, -this.window);
-    // What lies before all that may still come.
-    const thisFrom = shiftInstant(orderTime(first), -this.window);
-    this.tracked.forgetBefore(compareInstants(rememberFrom, thisFrom) < 0 ? rememberFrom : thisFrom);
+    const rememberFrom = this.rememberFrom(upcoming);
+    this.forget(orderTime(first), upcoming);
 
     let kept: LogRecord[] | undefined;
     for (let index = 0; index < records.length; index++) {
@@ -63,9 +78,23 @@ export class Deduplicator {
     return kept ?? records;
   }
 
+  /** Copies of records before this will not come. */
+  private rememberFrom(upcoming: Instant | undefined): Instant {
+    return upcoming === undefined ? NEVER : shiftInstant(upcoming, -this.window);
+  }
+
+  /** Forgets what lies before all that may still come, these records counted. */
+  private forget(first: Instant, upcoming: Instant | undefined): void {
+    const rememberFrom = this.rememberFrom(upcoming);
+    const thisFrom = shiftInstant(first, -this.window);
+    this.tracked.forgetBefore(compareInstants(rememberFrom, thisFrom) < 0 ? rememberFrom : thisFrom);
+  }
+
   private countAndPass(source: Source, record: LogRecord, merged: number): boolean {
     const identity = recordIdentity(record);
-    let tracked = this.tracked.get(identity);
+    // Its copies have its time.
+    const isNew = isTimed(record) && compareInstants(recordTime(record), this.latestTracked) > 0;
+    let tracked = isNew ? undefined : this.tracked.get(identity);
     if (tracked === undefined) {
       tracked = { shown: 0, source, own: 0, others: undefined };
       const order = latestOf(record);
@@ -77,15 +106,6 @@ export class Deduplicator {
     tracked.shown++;
     return true;
   }
-}
-
-/** Counts one more in the file; gives how many it has had so far. */
-function countOne(tracked: Tracked, source: Source): number {
-  if (source === tracked.source) return ++tracked.own;
-  tracked.others ??= new Map();
-  const own = (tracked.others.get(source) ?? 0) + 1;
-  tracked.others.set(source, own);
-  return own;
 }
 
 const NEVER: Instant = { seconds: Infinity, nanos: 0 };

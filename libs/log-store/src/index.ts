@@ -26,6 +26,7 @@ export {
   instancesOf,
 } from './instances.ts';
 export type { ShownMessages } from './instance-text.ts';
+export { inTurn } from './in-turn.ts';
 export { join, type JoinedRecords, type Source } from './join.ts';
 export { formatMark, parseMark } from './mark-token.ts';
 export { markOfMessage, MessageCounter } from './message-counter.ts';
@@ -38,7 +39,7 @@ export { isFull, mostOpenFiles, mostRises, planTail } from './merging-policy.ts'
 export { CommitLostError, MetadataStore, type MetadataVersion } from './metadata-store.ts';
 export { PositionLostError } from './read-position.ts';
 export { Pacer } from './pacer.ts';
-export { RawFile, type RawFileOptions, type RawObject } from './raw-file.ts';
+export { type LineTaker, RawFile, type RawFileOptions, type RawObject } from './raw-file.ts';
 export { listRawFiles, podsWithRawFiles, type RawListing, type ScanPage, type StrayObject } from './raw-listing.ts';
 export { arrange, compareArrival, lastRawOf, type RawHead, type Run } from './runs.ts';
 export type * from './messages.ts';

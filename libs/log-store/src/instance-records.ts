@@ -13,12 +13,15 @@ import { endOrderOf, firstOrderOf } from './instances.ts';
 import { type LeftOut, mergedRecords, type OnDamage } from './merged-file.ts';
 import type { Source } from './join.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { RawFile } from './raw-file.ts';
+import type { LineTaker, RawFile } from './raw-file.ts';
 import type { Run } from './runs.ts';
+import type { Taken } from './taken-blocks.ts';
 
 /** A raw file as a source of the join. */
 export interface RawSource extends Source {
   readonly file: RawFile;
+  /** The same as {@link Source.open}, but for what is taken. */
+  take<T>(taker: LineTaker<T>): AsyncGenerator<LogRecord[] | Taken<T>>;
 }
 
 /**
@@ -38,6 +41,7 @@ export function rawSources(run: Run<RawFile>, deletedUntil: Instant | undefined,
       afterGap: gap && index === 0,
       file,
       open: () => (deletedUntil === undefined ? file.records() : recordsAfter(deletedUntil, file)),
+      take: (taker) => (deletedUntil === undefined ? file.take(taker) : recordsAfter(deletedUntil, file)),
     };
   });
 }

@@ -28,7 +28,7 @@ export async function* instanceText(
   };
   for await (const read of readRecords(options, instance, range, signal)) {
     // A whole line stands where it is, whatever lines in parts are not joined yet.
-    if ('piece' in read) yield { instance, text: read.piece.text };
+    if ('piece' in read) yield { instance, text: read.piece.made };
     else {
       const messages = assembler.push(read.records, read.run);
       if (messages.length > 0) yield { instance, messages };

@@ -1,12 +1,5 @@
-import {
-  compareInstants,
-  type Instant,
-  isOrdered,
-  isTimed,
-  type LogRecord,
-  orderTime,
-  recordTime,
-} from '@cordwood/log-record';
+import { compareInstants, type Instant, type LogRecord, orderTime } from '@cordwood/log-record';
+import { earliestAfter, OrderSettler } from './order-settler.ts';
 
 /** A file of a run, not opened yet. */
 export interface Source {
@@ -95,23 +88,17 @@ function min(instants: readonly Head[]): Instant | undefined {
 /** One run while it is read. */
 class Cursor<S extends Source> {
   private readonly sources: readonly S[];
-  /** For each source the earliest `first` of the raw ones after it. */
-  private readonly rest: (Instant | undefined)[];
+  private readonly settler: OrderSettler;
+  private readonly rest: readonly (Instant | undefined)[];
   private next = 0;
   private stream: AsyncGenerator<LogRecord[]> | undefined;
   private records: LogRecord[] = [];
   private at = 0;
-  private lastOrder: Instant | undefined;
 
   constructor(sources: readonly S[]) {
     this.sources = sources;
-    this.rest = sources.map(() => undefined);
-    let least: Instant | undefined;
-    for (let i = sources.length - 1; i >= 0; i--) {
-      this.rest[i] = least;
-      const source = sources[i];
-      if (source?.raw === true) least = min([least, source.first]);
-    }
+    this.settler = new OrderSettler(sources);
+    this.rest = earliestAfter(sources);
   }
 
   /** The ordering time of the next record; that of an unopened file is taken from its `first`. */
@@ -130,9 +117,8 @@ class Cursor<S extends Source> {
   /** Sees to it that the next record is at hand; false when another look at all heads is needed first. */
   async load(): Promise<boolean> {
     if (this.at < this.records.length) return true;
-    const source = this.sources[this.next++];
-    if (source?.afterGap === true) this.lastOrder = undefined;
-    this.stream = source?.open();
+    this.settler.begin();
+    this.stream = this.sources[this.next++]?.open();
     await this.advance();
     return false;
   }
@@ -164,33 +150,8 @@ class Cursor<S extends Source> {
     if (batch === undefined || batch.done === true) this.stream = undefined;
     else {
       this.records = batch.value;
-      this.settleOrder();
+      this.settler.settle(this.records);
     }
-  }
-
-  /** A record whose place is not known stands with its predecessor; at the log's start with its successor. */
-  private settleOrder(): void {
-    let previous: LogRecord | undefined;
-    for (const record of this.records) {
-      if (!isOrdered(record)) {
-        const order = previous === undefined ? this.orderAtStart(record) : orderTime(previous);
-        record.orderSeconds = order.seconds;
-        record.orderNanos = order.nanos;
-      }
-      previous = record;
-    }
-    if (previous !== undefined) this.lastOrder = orderTime(previous);
-  }
-
-  private orderAtStart(record: LogRecord): Instant {
-    const source = this.sources[this.next - 1];
-    const own = isTimed(record) ? recordTime(record) : source?.date;
-    return this.lastOrder ?? source?.after ?? this.orderAhead() ?? own ?? { seconds: 0, nanos: 0 };
-  }
-
-  private orderAhead(): Instant | undefined {
-    const ahead = this.records.find(isOrdered);
-    return ahead === undefined ? this.sources[this.next]?.first : orderTime(ahead);
   }
 }
 

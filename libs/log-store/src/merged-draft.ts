@@ -1,4 +1,4 @@
-import { encodeMerged, type Instant, isTimed, type LogRecord, type Part } from '@cordwood/log-record';
+import { encodeMerged, type Instant, isTimed, type LogRecord, type Part, type PlainMerged } from '@cordwood/log-record';
 import { CompressedText } from './compressed-text.ts';
 
 /** The earliest and the latest time of some records: plain numbers, since this is asked of every record. */
@@ -87,5 +87,21 @@ export class MergedDraft implements RecordsOfFile {
     }
     this.lastOrderSeconds = record.orderSeconds;
     this.lastOrderNanos = record.orderNanos;
+  }
+
+  /** Appends lines, each ordered by its own time. `text` must have room for them. */
+  appendPlain({ text: lines, count, first, last, earliest, latest }: PlainMerged): void {
+    const { text, times } = this;
+    text.bytes.set(lines, text.end);
+    text.end += lines.length;
+    times.add(earliest.seconds, earliest.nanos);
+    times.add(latest.seconds, latest.nanos);
+    if (this.count === 0) {
+      this.firstOrderSeconds = first.seconds;
+      this.firstOrderNanos = first.nanos;
+    }
+    this.count += count;
+    this.lastOrderSeconds = last.seconds;
+    this.lastOrderNanos = last.nanos;
   }
 }

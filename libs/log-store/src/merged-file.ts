@@ -45,7 +45,7 @@ export async function* mergedRecords(
 export interface BlockReader<Piece> {
   /** How many records there were so far. */
   readonly count: number;
-  push(block: Uint8Array): Iterable<Piece>;
+  push(block: Uint8Array): Iterable<Piece> | AsyncIterable<Piece>;
   end?(): Iterable<Piece>;
 }
 

@@ -29,8 +29,7 @@ export class MergedIdentities {
   private readonly files: Known[];
   private readonly read: (file: LogFile) => AsyncIterable<LogRecord[]>;
   private recent: Known[] = [];
-  /** No file holds a record of a later second. */
-  private latest: number;
+  private latestSecond: number;
 
   /** `trusted`: whether the times in the file's entry are right; the reference's may be too early. */
   constructor(
@@ -44,11 +43,12 @@ export class MergedIdentities {
       last: trusted ? parseTime(file.last_record_time) : undefined,
       counts: undefined,
     }));
-    this.latest = this.latestSecond();
+    this.latestSecond = latestSecondOf(this.files);
   }
 
-  private latestSecond(): number {
-    return Math.max(-Infinity, ...this.files.map(({ last }) => last?.seconds ?? Infinity));
+  /** No file holds a record of a later time. */
+  get latest(): Instant {
+    return { seconds: this.latestSecond, nanos: 999_999_999 };
   }
 
   /** How many records equal to this one the merged files hold. */
@@ -65,7 +65,7 @@ export class MergedIdentities {
 
   /** Whether any of the files may hold the record; without reading any. Cheap for a record that is newer than all of them. */
   mayHold(record: LogRecord): boolean {
-    if (isTimed(record) && record.seconds > this.latest) return false;
+    if (isTimed(record) && record.seconds > this.latestSecond) return false;
     const time = recordTime(record);
     return this.files.some((known) => mayHold(known, time));
   }
@@ -87,7 +87,7 @@ export class MergedIdentities {
     known.first = first ?? { seconds: Infinity, nanos: 0 };
     known.last = last ?? { seconds: -Infinity, nanos: 0 };
     known.counts = counts;
-    this.latest = this.latestSecond();
+    this.latestSecond = latestSecondOf(this.files);
     this.recent.push(known);
     if (this.recent.length > KEPT) {
       const oldest = this.recent.shift();
@@ -96,6 +96,9 @@ export class MergedIdentities {
     return counts;
   }
 }
+
+const latestSecondOf = (files: readonly Known[]): number =>
+  Math.max(-Infinity, ...files.map(({ last }) => last?.seconds ?? Infinity));
 
 const mayHold = ({ first, last }: Known, time: Instant): boolean =>
   (first === undefined || compareInstants(first, time) <= 0) &&

@@ -1,4 +1,15 @@
-import { formatTime, type Instant, type LogRecord, maxMergedLength, parseTime, type Part } from '@cordwood/log-record';
+import {
+  type EndedStreams,
+  formatTime,
+  type Instant,
+  type LogRecord,
+  maxMergedLength,
+  parseTime,
+  type Part,
+  type PlainMerged,
+  plainMerged,
+  type PlainRange,
+} from '@cordwood/log-record';
 import type { LastRaw, LogFile } from '@cordwood/pod-metadata';
 import { formatMergedKey, formatMinute } from '@cordwood/s3-key-format';
 import { CompressedText, gzipMember } from './compressed-text.ts';
@@ -10,6 +21,11 @@ import { mergedText } from './merged-file.ts';
 import { userMetadata } from './merged-object.ts';
 import { planTail } from './merging-policy.ts';
 import type { ObjectStore } from './object-store.ts';
+
+/** Plain lines are appended where there is room for so many bytes of them, or all: with less, they would come in many little pieces. */
+const ROOM = 16 * 1024;
+/** Bytes by which a few merged lines may be longer than the raw ones; where more lines are, not all are taken at once. */
+const GROWTH = 128;
 
 /** Files that are stored while the next one is filled. */
 const IN_FLIGHT = 2;
@@ -43,9 +59,6 @@ export interface WrittenFiles {
   /** Keys of the files of the tail whose records now stand in the new ones. */
   readonly replaced: readonly string[];
 }
-
-/** Streams of a raw file whose last record so far is known to have ended a line. */
-type EndedStreams = Record<Stream, boolean>;
 
 /** A file that is to be stored. */
 interface FilledFile {
@@ -85,8 +98,7 @@ export class MergedWriter {
   /** Appends records of one source. */
   async write(source: object, records: readonly LogRecord[]): Promise<void> {
     const { limit } = this.options;
-    let ended = this.ended.get(source);
-    if (ended === undefined) this.ended.set(source, (ended = { stdout: false, stderr: false }));
+    const ended = this.endedOf(source);
     for (const record of records) {
       const most = maxMergedLength(record);
       if (this.draft.count > 0 && this.draft.text.size + most > limit) await this.rotate();
@@ -95,10 +107,31 @@ export class MergedWriter {
     }
   }
 
+  /** Appends plain lines from the beginning of a block of a raw file, without records of them; undefined: none. */
+  async take(source: object, block: Uint8Array, range: PlainRange): Promise<PlainMerged | undefined> {
+    // Whether a line in parts ends is told by records.
+    if (this.inside.size > 0) return undefined;
+    const { text } = this.draft;
+    const size = block.length + GROWTH;
+    if (!text.hasRoom(Math.min(size, ROOM))) await text.makeRoom(Math.min(size, ROOM));
+    const room = Math.min(text.bytes.length - text.end, this.options.limit - text.size);
+    const lines = plainMerged(block, range, this.endedOf(source), room);
+    if (lines === undefined) return undefined;
+    this.ended.set(source, lines.ended);
+    this.draft.appendPlain(lines);
+    return lines;
+  }
+
   /** Stores what is left and waits for all files. `lastRaw`: the raw files that the next one will be compared with. */
   async finish(lastRaw: LastRaw): Promise<WrittenFiles> {
     if (this.draft.count > 0) await this.rotate(lastRaw);
     return { written: await Promise.all(this.uploads), replaced: this.taken.map((file) => file.key) };
+  }
+
+  private endedOf(source: object): EndedStreams {
+    let ended = this.ended.get(source);
+    if (ended === undefined) this.ended.set(source, (ended = { stdout: false, stderr: false }));
+    return ended;
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   type LogRecord,
   type OddLines,
   orderTime,
+  type PlainRange,
   RawSequencer,
   wholeLines,
 } from '@cordwood/log-record';
@@ -16,6 +17,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import { DamagedGzipError, decompressed, decompressedHead, isGzip } from './decompress.ts';
 import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts';
 import { Pacer } from './pacer.ts';
+import { type Taken, TakenBlocks, type TakenLines } from './taken-blocks.ts';
 
 /** A raw object of a listing, with its key taken apart. */
 export interface RawObject extends ObjectInfo {
@@ -46,6 +48,18 @@ export interface RawFileOptions {
   readonly onRead?: () => void;
   /** Where buffers for objects that are kept come from. Records are then good only until the next ones are asked for. */
   readonly buffers?: BufferPool;
+}
+
+/** Takes lines of raw files without records being made of them. */
+export interface LineTaker<T> {
+  /**
+   * Takes plain lines from the beginning of the block, which is valid UTF-8; undefined: none. `order`: what it takes to tell from their times that each
+   * is ordered by its own.
+   */
+  take(
+    block: Uint8Array,
+    order: Pick<PlainRange, 'previous' | 'window'>,
+  ): Promise<TakenLines<T> | undefined> | TakenLines<T> | undefined;
 }
 
 /** All bytes of a small object. */
@@ -128,16 +142,38 @@ export class RawFile {
     return this.decoder.odd;
   }
 
-  /** The file's records in its order, with their times settled. To be called once. */
-  async *records(): AsyncGenerator<LogRecord[]> {
+  /** The file's records in its order, with their times settled. This or {@link take} is to be called, once. */
+  records(): AsyncGenerator<LogRecord[]> {
+    const sequencer = this.newSequencer();
+    return this.read(sequencer, (block) => [sequencer.push(this.decoder.decodeBlock(block))]);
+  }
+
+  /** The file's records, but for what the taker takes. When that is asked, all that was given before has been dealt with. */
+  take<T>(taker: LineTaker<T>): AsyncGenerator<LogRecord[] | Taken<T>> {
+    const sequencer = this.newSequencer();
+    const window = this.options.reorderWindow / 1000;
+    const take = (block: Uint8Array): ReturnType<LineTaker<T>['take']> => {
+      const previous = sequencer.settledUntil;
+      return previous === undefined ? undefined : taker.take(block, { previous, window });
+    };
+    const blocks = new TakenBlocks(this.decoder, take, sequencer);
+    return this.read(sequencer, (block) => blocks.read(block));
+  }
+
+  private newSequencer(): RawSequencer {
+    return new RawSequencer(this.keyMinute, this.options.reorderWindow);
+  }
+
+  private async *read<Piece>(
+    sequencer: RawSequencer,
+    piecesOf: (block: Uint8Array) => AsyncIterable<Piece> | Iterable<Piece>,
+  ): AsyncGenerator<Piece | LogRecord[]> {
     const lines = new LineBlocks(this.options.maxRecord);
-    const sequencer = new RawSequencer(this.keyMinute, this.options.reorderWindow);
-    const decode = (block: Uint8Array): LogRecord[] => sequencer.push(this.decoder.decodeBlock(block));
     const pacer = new Pacer();
     try {
       for await (const chunk of decompressed(() => this.bytes())) {
         for (const block of wholeLines(lines.push(chunk), SLICE)) {
-          yield decode(block);
+          yield* piecesOf(block);
           await pacer.pause();
         }
       }
@@ -147,7 +183,7 @@ export class RawFile {
     }
     // Where the object broke off in a line, what there is of it is no record; it is kept with the damaged object.
     const last = this.damage === undefined ? lines.end() : undefined;
-    if (last !== undefined) yield decode(last);
+    if (last !== undefined) yield* piecesOf(last);
     yield sequencer.end();
     if (lines.oversized > 0) this.damage ??= `${lines.oversized.toString()} lines longer than MAX_RECORD`;
     this.close();

@@ -1,17 +1,18 @@
-import { compareInstants, type LogRecord } from '@cordwood/log-record';
+import { compareInstants, type Instant, type LogRecord } from '@cordwood/log-record';
 import { Deduplicator } from './deduplicator.ts';
 import { filesIn, type FilesInRange, type FilesOfRun, type Range } from './file-range.ts';
 import { type InstanceOpener, isReplaced, REOPENINGS } from './instance-opener.ts';
-import { mergedSources, rawSources } from './instance-records.ts';
+import { mergedSources, type RawSource, rawSources } from './instance-records.ts';
 import { type ContainerInstance, hasTrustedTimes } from './instances.ts';
+import { inTurn } from './in-turn.ts';
 import { join, type Source } from './join.ts';
 import { mergedRecords, type OnDamage, piecesOf } from './merged-file.ts';
 import { MergedIdentities } from './merged-identities.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { RawFile } from './raw-file.ts';
+import type { LineTaker, RawFile } from './raw-file.ts';
 import { PositionLostError, ReadPosition } from './read-position.ts';
 import { arrange, type Run } from './runs.ts';
-import { TextBlocks, type TextOptions, type TextPiece } from './text-pieces.ts';
+import { TextBlocks, type TextOptions, type TextPiece, textTaker } from './text-pieces.ts';
 
 export interface ReadRecordsOptions {
   readonly store: ObjectStore;
@@ -121,10 +122,31 @@ async function* recordsFrom(
   const runs = arrange(instance.merged, instance.raw, reorderWindow);
   const inRange = filesToRead(runs, position, range, lookBack);
   if (!position.begun) range.onBegin(inRange);
-  const asText = position.begun ? undefined : textOf(store, runs, range, onDamage, signal);
-  if (asText !== undefined) yield* asText;
+  const identities = new MergedIdentities(
+    instance.merged.map((file) => ({ file, trusted: hasTrustedTimes(file) })),
+    (file) => mergedRecords(store, file, onDamage, signal),
+  );
+  const deduplicator = new Deduplicator(identities, reorderWindow);
+  const shown = position.begun ? undefined : shownAsText(runs, range);
+  if (shown !== undefined) {
+    const { run, text, isInside } = shown;
+    for (const file of run.merged) {
+      for await (const read of piecesOf(store, file, onDamage, signal, new TextBlocks(text, isInside)))
+        yield ofRun(run.number, read);
+    }
+    const sources = rawSources(run, instance.deletedUntil, true);
+    const takerOf = (source: RawSource, upcoming: Instant | undefined): LineTaker<Uint8Array> =>
+      textTaker(
+        text,
+        isInside,
+        () => deduplicator.bulk(upcoming),
+        (lines) => deduplicator.remember(source, lines, upcoming),
+      );
+    for await (const read of inTurn(sources, takerOf))
+      yield ofRun(run.number, 'taken' in read ? read.taken : await deduplicator.filter(read));
+    return;
+  }
   const sources = runs.map((run, index) => {
-    if (asText !== undefined) return rawSources(run, instance.deletedUntil, true);
     const { files, rests, skipped, unneeded } = inRange.runs[index] ?? NO_FILES;
     const leaveOut = (records: number): void => position.leaveOut(run.number, records);
     if (!position.begun) leaveOut(skipped);
@@ -136,36 +158,24 @@ async function* recordsFrom(
       ...rawSources(run, instance.deletedUntil, rests.length > 0),
     ];
   });
-  const identities = new MergedIdentities(
-    instance.merged.map((file) => ({ file, trusted: hasTrustedTimes(file) })),
-    (file) => mergedRecords(store, file, onDamage, signal),
-  );
-  const deduplicator = new Deduplicator(identities, reorderWindow);
   for await (const batch of join(sources)) {
     yield { run: runs[batch.run]?.number ?? 0, records: await deduplicator.filter(batch) };
   }
 }
 
-/** The merged files as text, where that is wanted and nothing may stand between their records. */
-function textOf(
-  store: ObjectStore,
+/** The run that can be read as text, where that is wanted: nothing may stand between its records. */
+function shownAsText(
   [main, ...others]: readonly Run<RawFile>[],
   range: ReadRange | TextRange,
-  onDamage: OnDamage,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<RunRecords | RunText> | undefined {
+): (Pick<TextRange, 'text' | 'isInside'> & { readonly run: Run<RawFile> }) | undefined {
   // The order of the reference's records needs to be settled, and that of several runs is by record.
   if (!('text' in range) || main === undefined || others.length > 0 || !main.merged.every(hasTrustedTimes)) return;
   const { text, isInside } = range;
-  const run = main.number;
-  return (async function* () {
-    for (const file of main.merged) {
-      for await (const piece of piecesOf(store, file, onDamage, signal, new TextBlocks(text, isInside))) {
-        yield 'text' in piece ? { run, piece } : { run, records: piece };
-      }
-    }
-  })();
+  return { run: main, text, isInside };
 }
+
+const ofRun = (run: number, read: TextPiece | LogRecord[]): RunRecords | RunText =>
+  'made' in read ? { run, piece: read } : { run, records: read };
 
 const NO_FILES: Pick<FilesOfRun, 'files' | 'rests' | 'skipped' | 'unneeded'> = { files: [], rests: [], skipped: 0 };
 

@@ -1,6 +1,16 @@
 import { isUtf8 } from 'node:buffer';
-import { compareInstants, LineDecoder, type LogRecord, orderTime, PlainLines, wholeLines } from '@cordwood/log-record';
+import {
+  LineDecoder,
+  type LogRecord,
+  plainMergedText,
+  type PlainRange,
+  type PlainRaw,
+  plainRawText,
+  type PlainText,
+} from '@cordwood/log-record';
 import type { BlockReader } from './merged-file.ts';
+import type { LineTaker } from './raw-file.ts';
+import { type Taken, TakenBlocks, type TakenLines } from './taken-blocks.ts';
 
 /** How messages are shown as text. */
 export interface TextOptions {
@@ -9,68 +19,41 @@ export interface TextOptions {
 }
 
 /** Lines that are text already, as they are shown. */
-export interface TextPiece {
-  readonly text: Uint8Array;
-  /** How many records that is, … */
-  readonly count: number;
-  /** … and the last of them: those with the last one's ordering time, and one before. */
-  readonly last: LogRecord[];
-}
-
-/** Where a block holds a line that is not plain, so many bytes are decoded of it, and twice as many each time there was no plain one in between. */
-const FEW = 4 * 1024;
-const NEWLINE = 0x0a;
+export type TextPiece = Taken<Uint8Array>;
 
 /** Makes text of the plain lines of a merged file, and records of all others. */
 export class TextBlocks implements BlockReader<TextPiece | LogRecord[]> {
   count = 0;
-  private readonly decoder = new LineDecoder('merged', isUtf8);
-  private readonly plain: PlainLines;
-  private readonly isInside: () => boolean;
-  private oddBytes = FEW;
+  private readonly blocks: TakenBlocks<Uint8Array>;
 
   /** `isInside`: whether a line in parts is not joined yet of what was given so far. */
   constructor({ timestamps }: TextOptions, isInside: () => boolean) {
-    this.plain = new PlainLines(timestamps);
-    this.isInside = isInside;
+    this.blocks = new TakenBlocks(new LineDecoder('merged', isUtf8), (block) =>
+      made(plainMergedText(block, { timestamps, inside: isInside() })),
+    );
   }
 
-  *push(block: Uint8Array): Generator<TextPiece | LogRecord[]> {
-    const { plain, decoder } = this;
-    const isValid = isUtf8(block);
-    for (let rest = block; rest.length > 0;) {
-      if (isValid) {
-        plain.turn(rest, this.isInside());
-        const { count, text, taken } = plain;
-        this.count += count;
-        if (count > 0) {
-          this.oddBytes = FEW;
-          yield { text, count, last: this.lastOf(rest.subarray(0, taken)) };
-        }
-        rest = rest.subarray(taken);
-      }
-      const [odd] = wholeLines(rest, this.oddBytes);
-      if (odd === undefined) return;
-      this.oddBytes *= 2;
-      const records = decoder.decodeBlock(odd);
-      this.count += records.length;
-      yield records;
-      rest = rest.subarray(odd.length);
+  async *push(block: Uint8Array): AsyncGenerator<TextPiece | LogRecord[]> {
+    for await (const piece of this.blocks.read(block)) {
+      this.count += 'made' in piece ? piece.count : piece.length;
+      yield piece;
     }
-  }
-
-  /** The last record of the lines, those before it with the same ordering time, and one more. */
-  private lastOf(block: Uint8Array): LogRecord[] {
-    const records: LogRecord[] = [];
-    for (let end = block.length; end > 0;) {
-      const start = end < 2 ? 0 : block.lastIndexOf(NEWLINE, end - 2) + 1;
-      const [record] = this.decoder.decodeBlock(block.subarray(start, end));
-      const [last] = records;
-      if (record !== undefined) records.push(record);
-      if (last !== undefined && record !== undefined && compareInstants(orderTime(record), orderTime(last)) !== 0)
-        break;
-      end = start;
-    }
-    return records.toReversed();
   }
 }
+
+/** Makes text of a raw file's plain lines in this range. `remember` is called with them. */
+export const textTaker = (
+  { timestamps }: TextOptions,
+  isInside: () => boolean,
+  range: () => Pick<PlainRange, 'after' | 'remember'>,
+  remember: (lines: PlainRaw) => void,
+): LineTaker<Uint8Array> => ({
+  take: (block, order) => {
+    const plain = plainRawText(block, { ...range(), ...order }, { timestamps, inside: isInside() });
+    if (plain !== undefined) remember(plain);
+    return made(plain);
+  },
+});
+
+const made = (plain: PlainText | undefined): TakenLines<Uint8Array> | undefined =>
+  plain && { count: plain.count, taken: plain.taken, made: plain.text };
