@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { eventually } from '@cordwood/testkit';
-
-/** As in the images: a small young generation. */
-const FLAGS = ['--max-semi-space-size=4'];
+import { IMAGE_FLAGS } from '../../tools/lib/image-flags.ts';
 
 export interface ChildOptions {
   /** A bundled program: as in the images, with no TypeScript to strip at start. */
@@ -25,7 +23,7 @@ export class Child {
 
   constructor({ main, preload, env }: ChildOptions) {
     this.name = main;
-    const flags = preload === undefined ? FLAGS : [...FLAGS, '--import', preload];
+    const flags = preload === undefined ? IMAGE_FLAGS : [...IMAGE_FLAGS, '--import', preload];
     const child: ChildProcess = spawn(process.execPath, [...flags, main], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { IMAGE_FLAGS } from '../../tools/lib/image-flags.ts';
 import type { Commits } from './sections/commits.ts';
 import type { Fleet } from './sections/fleet.ts';
 import type { Scan, Sweep } from './sections/listings.ts';
@@ -19,8 +20,7 @@ interface Answers {
 
 /** Has a new process simulate it. @throws Error when that process fails; it has said why on stderr */
 export async function ask<Q extends Question>(question: Q): Promise<Answers[Q['kind']]> {
-  // As in the images: a small young generation.
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', 'bench/scale/simulate.ts'], {
+  const child = spawn(process.execPath, [...IMAGE_FLAGS, 'bench/scale/simulate.ts'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', SCALE_QUESTION: JSON.stringify(question) },
   });

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { createS3ObjectStore, type S3ObjectStore } from '@cordwood/log-store';
 import { type AppProcess, type PrivateRedis, startApp, startPrivateRedis } from '@cordwood/testkit';
 import { bundle } from '../../tools/lib/bundle.ts';
+import { IMAGE_FLAGS } from '../../tools/lib/image-flags.ts';
 import { watch, type Watch } from './watch.ts';
 
 /** A bucket, a Redis and processes of their own, gone in the end. */
@@ -55,7 +56,7 @@ export async function startSoakSystem(): Promise<SoakSystem> {
       const main = join(dir, name, 'main.js');
       await bundle(`apps/${name}/src/main.ts`, main);
       const stalls = join(dir, `${name}-${apps.length.toString()}.stalls`);
-      const flags = ['--max-semi-space-size=4', '--import', pathToFileURL(stallsModule).href];
+      const flags = [...IMAGE_FLAGS, '--import', pathToFileURL(stallsModule).href];
       const extra = (process.env['SOAK_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
       const app = await startApp(name, { ...env, SOAK_STALLS: stalls, ...more }, { main, flags: [...flags, ...extra] });
       const watched = { app, watch: watch(app, { stalls, redisUrl: redis.url }) };
