@@ -48,9 +48,10 @@ function given(text: string, unneeded: Unneeded, piece: number): { readonly text
   const lines = new LineBlocks(1_000_000);
   const bytes = Buffer.from(text);
   const out: Uint8Array[] = [];
-  const take = (block: Uint8Array | undefined) => block && out.push(...leading.push(block));
-  for (let at = 0; at < bytes.length; at += piece) take(lines.push(bytes.subarray(at, at + piece)));
-  take(lines.end());
+  const blocks: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += piece) blocks.push(...lines.push(bytes.subarray(at, at + piece)));
+  const end = lines.end();
+  for (const block of end === undefined ? blocks : [...blocks, end]) out.push(...leading.push(block));
   out.push(...leading.end());
   return { text: Buffer.concat(out).toString(), passed: leading.passed };
 }

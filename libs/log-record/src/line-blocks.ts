@@ -17,29 +17,33 @@ export class LineBlocks {
     this.maxRecord = maxRecord;
   }
 
-  /** The whole lines that this chunk completes, if any. */
-  push(chunk: Uint8Array): Uint8Array | undefined {
+  /** Blocks of the whole lines that this chunk completes. They are parts of the chunk, but for a line that began before it. */
+  push(chunk: Uint8Array): Uint8Array[] {
     let from = 0;
     if (this.skipping) {
       const newline = chunk.indexOf(NEWLINE);
-      if (newline < 0) return undefined;
+      if (newline < 0) return [];
       this.skipping = false;
       from = newline + 1;
     }
     const lastNewline = chunk.lastIndexOf(NEWLINE);
     if (lastNewline < from) {
       this.keep(chunk.subarray(from));
-      return undefined;
+      return [];
     }
-    let block = chunk.subarray(from, lastNewline + 1);
+    const blocks: Uint8Array[] = [];
     if (this.restLength > 0) {
-      this.rest.push(block);
-      block = Buffer.concat(this.rest);
+      const end = chunk.indexOf(NEWLINE, from) + 1;
+      blocks.push(Buffer.concat([...this.rest, chunk.subarray(from, end)]));
+      from = end;
     }
+    blocks.push(chunk.subarray(from, lastNewline + 1));
     this.rest = [];
     this.restLength = 0;
     this.keep(chunk.subarray(lastNewline + 1));
-    return block.length > this.maxRecord ? this.withoutOversized(block) : block;
+    return blocks
+      .map((block) => (block.length > this.maxRecord ? this.withoutOversized(block) : block))
+      .filter((block) => block.length > 0);
   }
 
   /** The last line, when it has no newline. */
@@ -63,7 +67,8 @@ export class LineBlocks {
 
   private keep(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.rest.push(bytes);
+    // A copy: the chunk need not be kept for the beginning of a line.
+    this.rest.push(Buffer.from(bytes));
     this.restLength += bytes.length;
     if (this.restLength <= this.maxRecord) return;
     this.rest = [];
@@ -73,9 +78,8 @@ export class LineBlocks {
   }
 }
 
-/** Cuts a block of whole lines (or none) into pieces of whole lines of `bytes` bytes each, or a line more. */
-export function* wholeLines(block: Uint8Array | undefined, bytes: number): Generator<Uint8Array> {
-  if (block === undefined) return;
+/** Cuts a block of whole lines into pieces of whole lines of `bytes` bytes each, or a line more. */
+export function* wholeLines(block: Uint8Array, bytes: number): Generator<Uint8Array> {
   for (let start = 0; start < block.length;) {
     const newline = block.indexOf(NEWLINE, start + bytes - 1);
     const end = newline < 0 ? block.length : newline + 1;

@@ -1,3 +1,4 @@
+import { detachedRecord, detachedRecords } from './joined.ts';
 import { isOrdered, isTimed, type LogRecord } from './record.ts';
 import { formatTime } from './time.ts';
 
@@ -57,6 +58,14 @@ export class RawSequencer {
   follow(last: LogRecord): void {
     this.previous = last;
     this.lastOrdered = last;
+  }
+
+  /** Sees to it that nothing is needed any more of the bytes that records came in. */
+  detach(): void {
+    this.queue = detachedRecords(this.queue);
+    this.held = detachedRecords(this.held);
+    this.previous = detachedRecord(this.previous);
+    this.lastOrdered &&= detachedRecord(this.lastOrdered);
   }
 
   /** The records still held back when the file is over. */

@@ -1,18 +1,25 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DamagedGzipError, decompressed, decompressedHead } from './decompress.ts';
+import { DamagedGzipError, decompressed, decompressedHead, type DecompressOptions } from './decompress.ts';
 import { cut, from } from './spec-support.ts';
 
 const MiB = 1024 * 1024;
 
 /** What was delivered, and whether damage was reported after it. Chunks differ each time the object is read. */
-async function run(bytes: Uint8Array, ...cuts: (readonly number[])[]): Promise<{ text: Buffer; damaged: boolean }> {
+const run = async (bytes: Uint8Array, ...cuts: (readonly number[])[]): Promise<{ text: Buffer; damaged: boolean }> =>
+  runWith({}, bytes, ...cuts);
+
+async function runWith(
+  options: DecompressOptions,
+  bytes: Uint8Array,
+  ...cuts: (readonly number[])[]
+): Promise<{ text: Buffer; damaged: boolean }> {
   let reads = 0;
   const chunks: Uint8Array[] = [];
   try {
     const open = () => from(cut(bytes, cuts[reads++ % cuts.length] ?? []));
-    for await (const chunk of decompressed(open)) chunks.push(Uint8Array.from(chunk));
+    for await (const chunk of decompressed(open, options)) chunks.push(Uint8Array.from(chunk));
     return { text: Buffer.concat(chunks), damaged: false };
   } catch (error) {
     if (!(error instanceof DamagedGzipError)) throw error;
@@ -44,6 +51,33 @@ describe('whole objects', () => {
     const result = await run(zipped, [1000, 70_000, 1_000_000, 3_000_000]);
     expect(result.damaged).toBe(false);
     expect(result.text.equals(Buffer.concat([large, large]))).toBe(true);
+  });
+
+  test('whatever size is guessed, and whether pieces are freed', async () => {
+    const large = fc.integer({ min: 1, max: 3 }).map((times) => Buffer.from('abcdefghijklmnop'.repeat(times * 20_000)));
+    const guess = fc.constantFrom(undefined, 0, 1, 300_000, 320_000, 640_000, 960_000, 2 ** 32 - 1);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(text, large), { maxLength: 3 }), guess, cuts, async (members, size, at) => {
+        const all = Buffer.concat(members);
+        const zipped = Buffer.concat(members.map((member) => gzipSync(member)));
+        for (const isPassing of [false, true])
+          expect(await runWith({ isPassing, size }, zipped, at)).toEqual({ text: all, damaged: false });
+      }),
+    );
+  });
+
+  test('pieces that pass by are freed when the next one is asked for, and the last one at the end; others stay', async () => {
+    const large = Buffer.from('abcdefghijklmnopqrstuvwxyz'.repeat(50_000));
+    const lengths = async (options: DecompressOptions): Promise<number[]> => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of decompressed(() => from([gzipSync(large)]), options)) pieces.push(piece);
+      return pieces.map(({ length }) => length);
+    };
+    expect((await lengths({})).reduce((sum, length) => sum + length)).toBe(large.length);
+    const freed = await lengths({ isPassing: true });
+    expect(freed.length).toBeGreaterThan(2);
+    expect(new Set(freed)).toEqual(new Set([0]));
+    expect(await lengths({ isPassing: true, size: large.length })).toEqual([0]);
   });
 
   test.each([[''], ['\x1f'], ['\x1f\x8c text'], ['{']])('%j is text', async (content) => {

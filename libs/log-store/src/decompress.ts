@@ -11,6 +11,16 @@ export class DamagedGzipError extends Error {
   override readonly name = 'DamagedGzipError';
 }
 
+export interface DecompressOptions {
+  /** Whether the bytes of each piece are needed only until the next one is asked for; then they are freed at once, as far as gunzip made them. */
+  readonly isPassing?: boolean;
+  /** How large the text may be, in bytes: what the object's end says. A guess: it may be anything. */
+  readonly size?: number | undefined;
+}
+
+/** The most that is inflated into one piece. */
+const LARGEST = 4 * 1024 * 1024;
+
 /** Whether the bytes begin like gzip. Names and Content-Types of objects say nothing reliable. */
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
@@ -18,7 +28,10 @@ export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes
  * The text of an object, given as a way to read its bytes from the start: gzip of one or many members is decompressed, anything
  * else passes through. Throws DamagedGzipError after the last bytes that could be decompressed.
  */
-export async function* decompressed(open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* decompressed(
+  open: () => AsyncIterable<Uint8Array>,
+  options: DecompressOptions = {},
+): AsyncGenerator<Uint8Array> {
   const input = open()[Symbol.asyncIterator]();
   try {
     const first = await firstBytes(input);
@@ -30,7 +43,7 @@ export async function* decompressed(open: () => AsyncIterable<Uint8Array>): Asyn
     }
     let delivered = 0;
     try {
-      for await (const chunk of gunzip(first, input)) {
+      for await (const chunk of gunzip(first, input, options)) {
         delivered += chunk.length;
         yield chunk;
       }
@@ -87,16 +100,34 @@ async function firstBytes(input: AsyncIterator<Uint8Array>): Promise<Uint8Array 
   return bytes;
 }
 
-async function* gunzip(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const gunzipper = createGunzip({ chunkSize: CHUNK });
+async function* gunzip(
+  first: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+  { isPassing = false, size = CHUNK }: DecompressOptions,
+): AsyncGenerator<Uint8Array> {
+  // With a byte to spare zlib notices the end, and needs no other buffer to look for more.
+  const chunkSize = size < CHUNK || size > LARGEST ? CHUNK : size + 1;
+  const gunzipper = createGunzip({ chunkSize });
   const feeding = pipeline(chain(first, rest), gunzipper);
   // Whatever ends the feeding ends the output with the same error.
   feeding.catch(() => undefined);
+  let before: Uint8Array | undefined;
   try {
-    yield* gunzipper as AsyncIterable<Uint8Array>;
+    for await (const chunk of gunzipper as AsyncIterable<Uint8Array>) {
+      // zlib writes to a buffer until it is full: one that it has left is its no more.
+      if (isPassing && before !== undefined && before.buffer !== chunk.buffer) free(before, chunkSize);
+      before = chunk;
+      yield chunk;
+    }
+    if (isPassing && before !== undefined) free(before, chunkSize);
   } finally {
     gunzipper.destroy();
   }
+}
+
+/** Frees the buffer of a piece that nobody needs any more. V8 counts buffers, and would look through all objects for each few MB of them. */
+function free({ buffer }: Uint8Array, size: number): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === size) buffer.transfer(0);
 }
 
 async function* chain(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

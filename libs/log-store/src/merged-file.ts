@@ -61,8 +61,7 @@ export async function* piecesOf<Piece>(
   let damage: DamagedGzipError | undefined;
   try {
     for await (const chunk of mergedText(store, file, signal)) {
-      const block = lines.push(chunk);
-      if (block !== undefined) yield* reader.push(block);
+      for (const block of lines.push(chunk)) yield* reader.push(block);
     }
     const last = lines.end();
     if (last !== undefined) yield* reader.push(last);

@@ -160,6 +160,14 @@ export class RawFile {
     return this.read(sequencer, (block) => blocks.read(block));
   }
 
+  /** As the last bytes of a gzip member say. */
+  private get textSize(): number | undefined {
+    const bytes = this.kept?.bytes;
+    return bytes === undefined || bytes.length < 18
+      ? undefined
+      : new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4).getUint32(0, true);
+  }
+
   private newSequencer(): RawSequencer {
     return new RawSequencer(this.keyMinute, this.options.reorderWindow);
   }
@@ -168,24 +176,29 @@ export class RawFile {
     sequencer: RawSequencer,
     piecesOf: (block: Uint8Array) => AsyncIterable<Piece> | Iterable<Piece>,
   ): AsyncGenerator<Piece | LogRecord[]> {
-    const lines = new LineBlocks(this.options.maxRecord);
+    // Where records are good only until the next ones are asked for, so are the bytes that they are read from.
+    const isPassing = this.options.buffers !== undefined;
+    const blocks = new LineBlocks(this.options.maxRecord);
     const pacer = new Pacer();
     try {
-      for await (const chunk of decompressed(() => this.bytes())) {
-        for (const block of wholeLines(lines.push(chunk), SLICE)) {
-          yield* piecesOf(block);
-          await pacer.pause();
+      for await (const chunk of decompressed(() => this.bytes(), { isPassing, size: this.textSize })) {
+        for (const lines of blocks.push(chunk)) {
+          for (const block of wholeLines(lines, SLICE)) {
+            yield* piecesOf(block);
+            await pacer.pause();
+          }
         }
+        if (isPassing) sequencer.detach();
       }
     } catch (error) {
       if (!(error instanceof DamagedGzipError)) throw error;
       this.damage = `gzip: ${error.message}`;
     }
     // Where the object broke off in a line, what there is of it is no record; it is kept with the damaged object.
-    const last = this.damage === undefined ? lines.end() : undefined;
+    const last = this.damage === undefined ? blocks.end() : undefined;
     if (last !== undefined) yield* piecesOf(last);
     yield sequencer.end();
-    if (lines.oversized > 0) this.damage ??= `${lines.oversized.toString()} lines longer than MAX_RECORD`;
+    if (blocks.oversized > 0) this.damage ??= `${blocks.oversized.toString()} lines longer than MAX_RECORD`;
     this.close();
   }
 
