@@ -17,6 +17,8 @@ const CYCLE = [
   'libs/pod-metadata/src/',
 ];
 
+const BULK = 'libs/compaction/src/plain-lines';
+
 const GUARDED = [
   'libs/log-store/src/unsafe-stores',
   'libs/log-store/src/guarded-commit',
@@ -71,8 +73,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a late file is skipped',
     invariant: 'I4',
     file: 'libs/compaction/src/compactor.ts',
-    find: `listing.files.filter((file) => !isMerged(file))`,
-    replace: `listing.files.filter((file) => !isMerged(file) && file.key > (version.metadata.last_merged_key ?? ''))`,
+    find: `listed.filter((file) => !isMerged(file))`,
+    replace: `listed.filter((file) => !isMerged(file) && file.key > (known.last_merged_key ?? ''))`,
     specs: CYCLE,
   },
   {
@@ -149,13 +151,45 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'only the first gzip member is read',
     invariant: 'I8',
     file: 'libs/log-store/src/decompress.ts',
-    find: `      for await (const chunk of gunzip(first, input)) {`,
+    find: `      for await (const chunk of gunzip(first, input, options)) {`,
     replace: `      const members = await Array.fromAsync(chain(first, input));
       const whole = Buffer.concat(members);
       const second = whole.indexOf(Buffer.from([0x1f, 0x8b, 0x08]), 1);
       const one = second < 0 ? whole : whole.subarray(0, second);
-      for await (const chunk of gunzip(one, [][Symbol.iterator]() as never)) {`,
+      for await (const chunk of gunzip(one, [][Symbol.iterator]() as never, options)) {`,
     specs: CYCLE,
+  },
+  {
+    name: 'lines taken in bulk are not compared with those that came before',
+    invariant: 'I4',
+    file: 'libs/log-store/src/deduplicator.ts',
+    find: `after: compareInstants(latest, this.latestTracked) > 0 ? latest : this.latestTracked,`,
+    replace: `after: { seconds: latest.seconds - 1e9, nanos: 0 },`,
+    specs: [BULK],
+  },
+  {
+    name: 'lines taken in bulk are not remembered',
+    invariant: 'I4',
+    file: 'libs/log-store/src/deduplicator.ts',
+    find: `this.tracked.addShown(source, identities, latest);`,
+    replace: '',
+    specs: [BULK],
+  },
+  {
+    name: 'a line in parts goes unnoticed among lines taken in bulk',
+    invariant: 'I1',
+    file: 'libs/log-store/src/merged-writer.ts',
+    find: `if (this.inside.size > 0) return undefined;`,
+    replace: '',
+    specs: [BULK],
+  },
+  {
+    name: 'what waits of a piece is read after the piece was freed',
+    invariant: 'I1',
+    file: 'libs/log-store/src/raw-file.ts',
+    find: `if (isPassing) sequencer.detach();`,
+    replace: '',
+    specs: [String.raw`libs/compaction/src/corpora\.spec`],
   },
   {
     name: '`since` is decided by the date of the file',

@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { MemoryObjectStore } from '@cordwood/testkit';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -87,7 +87,9 @@ async function outcome(files: readonly Line[][], mergeAfter: readonly boolean[],
   };
   for (const [index, lines] of files.entries()) {
     store.clock += 60_000;
-    await store.put(rawKey(60 * index, index), Buffer.from(lines.map((line) => spelled(line, plain)).join('')));
+    const text = Buffer.from(lines.map((line) => spelled(line, plain)).join(''));
+    // Each other file is compressed.
+    await store.put(rawKey(60 * index, index), index % 2 === 0 ? text : gzipSync(text));
     if (mergeAfter[index] !== true) continue;
     await read();
     await cycle.compactor.compact(POD);
