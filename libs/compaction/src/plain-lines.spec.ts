@@ -5,7 +5,10 @@ import fc from 'fast-check';
 import { expectSameText, readAll, seededRandom, startCycle } from './cycle-harness.ts';
 import { POD, rawKey, START } from './raw-writer.ts';
 
-/** Most lines are merged and shown without records of them. Nobody can tell: the same lines spelled otherwise, which goes by records, come out the same. */
+/**
+ * Most lines are merged and shown without records of them. Nobody can tell: the same lines spelled otherwise, which go by records, come out
+ * the same.
+ */
 
 interface Line {
   /** In ms after the start. */

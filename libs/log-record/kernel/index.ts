@@ -16,8 +16,8 @@ import {
 import { nanos, readTime, seconds } from './time';
 
 /**
- * What is done with most lines of most logs: they are found, checked and written down as merged lines or as text, up to the first about which
- * there is more to say. See kernel.ts in ../src, which calls this.
+ * What is done with most lines of most logs: they are found, checked and written down as merged lines or as text, up to the first about
+ * which there is more to say. ../src/kernel.ts calls this.
  */
 
 /** Most bytes that can be taken at a time. */
@@ -35,8 +35,6 @@ export const output: usize = memory.data(2 * CAPACITY, 16);
 export let count: i32 = 0;
 /** … the bytes that were written, … */
 export let size: i32 = 0;
-/** … where the last line begins in the input, … */
-export let lastLine: i32 = 0;
 /** … the times of the first and the last record, and the earliest and the latest one, in nanoseconds since 1970. */
 export let first: i64 = 0;
 export let last: i64 = 0;
@@ -69,10 +67,14 @@ const OVERHEAD = 80;
 const BILLION: i64 = 1_000_000_000;
 
 /**
- * Takes raw lines from the beginning of the input (so many bytes of whole lines, valid UTF-8) whose records Fluent Bit parsed, with times of their own after `after`
- * (in nanoseconds), none by `window` seconds or more later than the one before it, the first than `previous` (seconds). The identities of those not before `remember` (in nanoseconds) are given. As
- * merged lines, those that may be the last part of a line are marked so where the bit of their stream is not set in `endedBefore`; as text, there may be none of these if
- * `isInside`. Not more than `room` bytes are written. Gives how many bytes were taken.
+ * Takes raw lines from the beginning of the input: `length` bytes of whole lines, valid UTF-8. Gives how many bytes were taken.
+ *
+ * Those are taken whose records Fluent Bit parsed, with times of their own after `after` (in nanoseconds), none by `window` seconds or more
+ * later than the one before it, the first than `previous` (in seconds). The identities of those at `remember` (in nanoseconds) or later are
+ * given. Not more than `room` bytes are written.
+ *
+ * As merged lines, those that may be the last part of a line are marked so where the bit of their stream is not set in `endedBefore`. As
+ * text, none of these are taken if `isInside`.
  */
 export function takeRaw(
   length: i32,
@@ -113,7 +115,6 @@ export function takeRaw(
     latest = max(latest, time);
     last = time;
     secondBefore = <f64>seconds;
-    lastLine = <i32>(at - input);
     count++;
     at = next;
   }
@@ -122,8 +123,8 @@ export function takeRaw(
 }
 
 /**
- * Takes merged lines from the beginning of the input (so many bytes of whole lines, valid UTF-8) and writes them as text: those of whole lines whose
- * ordering time is their time. What may be the last part of a line is one if not `isInside`. Gives how many bytes were taken.
+ * Takes merged lines from the beginning of the input (`length` bytes of whole lines, valid UTF-8) and writes them as text: whole lines whose
+ * ordering time is their time. What may be the last part of a line is a whole one if not `isInside`. Gives how many bytes were taken.
  */
 export function showMerged(length: i32, form: i32, isInside: bool): i32 {
   begin(length);

@@ -44,9 +44,9 @@ const enum Field {
 }
 
 /**
- * Reads a line, which begins there and ends with a newline: `time` first, then `stream`, `logtag`, `log` and others that are dropped, in any order, each at
- * most once, as UsualLine (usual-line.ts) takes them. Whether it is one of this kind, and no part before the last of a line in parts.
- * Gives the address after the newline; 0: it is none.
+ * Reads a line, which begins there and ends with a newline: `time` first, then `stream`, `logtag`, `log` and others that are dropped, in
+ * any order, each at most once, as UsualLine (../src/usual-line.ts) takes them. Gives the address after the newline; 0: it is none of this
+ * kind, or a part before the last of a line in parts.
  */
 export function readLine(at: usize): usize {
   if (!holds(at, OPENING)) return 0;

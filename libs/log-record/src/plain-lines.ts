@@ -2,9 +2,9 @@ import { FORM, fromNanos, STREAM_BIT, theKernel, toNanos } from './kernel.ts';
 import type { Instant } from './time.ts';
 
 /**
- * Lines that are plain: whole ones of the usual form, about which nothing needs to be known but what stands in them. Most lines of most logs are. They
- * are taken in bulk, by the kernel (`../kernel`), and no records are made of them, which would take most of the time. All others need to be
- * decoded. See docs/adr/0022.
+ * Lines that are plain: whole ones of the usual form, about which nothing needs to be known but what stands in them. Most lines of most
+ * logs are. They are taken in bulk, by the kernel (`../kernel`), and no records are made of them, which would take most of the time. All
+ * others need to be decoded. See docs/adr/0022.
  */
 
 /** Which lines of a raw file are taken. */

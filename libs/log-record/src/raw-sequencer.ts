@@ -47,8 +47,8 @@ export class RawSequencer {
   }
 
   /**
-   * The ordering time of the last record, in whole seconds, when all records so far are settled, and so will be the next one, with its own time, unless that
-   * jumps forward. Else undefined.
+   * The ordering time of the last record, in whole seconds, when all records so far are settled, and so will be the next one, with its own
+   * time, unless that jumps forward. Else undefined.
    */
   get settledUntil(): number | undefined {
     return this.queue.length === 0 && this.held.length === 0 ? this.lastOrdered?.orderSeconds : undefined;

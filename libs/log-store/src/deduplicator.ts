@@ -35,8 +35,8 @@ export class Deduplicator {
   }
 
   /**
-   * What there is to know of records of a raw file that are taken in bulk: those later than `after` are shown whatever they are, and those at `remember` or later must
-   * be told of ({@link remember}). `upcoming`: as for {@link filter}.
+   * What there is to know of records of a raw file that are taken in bulk: those later than `after` are shown whatever they are, and those
+   * at `remember` or later must be told of ({@link remember}). `upcoming`: as for {@link filter}.
    */
   bulk(upcoming: Instant | undefined): Pick<PlainRange, 'after' | 'remember'> {
     const { latest } = this.merged;

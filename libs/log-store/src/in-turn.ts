@@ -10,8 +10,8 @@ import type { Taken } from './taken-blocks.ts';
 export type ReadInTurn<T> = Omit<JoinedRecords<RawSource>, 'run'> | { readonly taken: Taken<T> };
 
 /**
- * The records of the raw files of one run, as `join` gives them, but for those that are taken. To be used only where no records of other runs come in between. `takerOf`: `upcoming` is what
- * comes with the source's records. `later`: as for `join`.
+ * The records of the raw files of one run, as `join` gives them, but for those that are taken. To be used only where no records of other
+ * runs come in between. `takerOf`: `upcoming` is what comes with the source's records. `later`: as for `join`.
  */
 export async function* inTurn<T>(
   sources: readonly RawSource[],

@@ -53,8 +53,8 @@ export interface RawFileOptions {
 /** Takes lines of raw files without records being made of them. */
 export interface LineTaker<T> {
   /**
-   * Takes plain lines from the beginning of the block, which is valid UTF-8; undefined: none. `order`: what it takes to tell from their times that each
-   * is ordered by its own.
+   * Takes plain lines from the beginning of the block, which is valid UTF-8; undefined: none. `order`: what it takes to tell from their
+   * times that each is ordered by its own.
    */
   take(
     block: Uint8Array,
