@@ -22,6 +22,8 @@ export interface Overlay {
   readonly resources?: readonly string[];
   readonly components?: readonly string[];
   readonly patches?: readonly object[];
+  readonly replicas?: readonly { readonly name: string; readonly count: number }[];
+  readonly configMapGenerator?: readonly object[];
 }
 
 /** What it renders to. */
