@@ -136,3 +136,14 @@ test('whatever the size of merged files, which may end at other lines', async ()
     { numRuns: 30 },
   );
 });
+
+test('also behind a line that is larger than a merged file', async () => {
+  const line = (at: number, log: string): Line => ({ at, stream: 'stdout', part: 'F', log });
+  const small = Array.from({ length: 2000 }, (_, at) => line(at, `line ${at.toString()}`));
+  const files = [[...small.slice(0, 500), line(500, 'x'.repeat(2_000_000)), ...small.slice(500)]];
+  const [quick, slow] = [await outcome(files, [], 100_000, true), await outcome(files, [], 100_000, false)];
+  expectSameText(quick.stored.join(''), slow.stored.join(''), 'merged');
+  expect(quick.texts).toEqual(slow.texts);
+  const tooLarge = quick.stored.filter((text) => text.length > 100_000);
+  expect(tooLarge.map((text) => text.indexOf('\n') === text.length - 1)).toEqual([true]);
+});

@@ -89,7 +89,8 @@ export function takeRaw(
 ): i32 {
   begin(length);
   ended = endedBefore;
-  const outEnd = output + min(room, 2 * CAPACITY - SPARE);
+  // Less than nothing, where a single record was longer than a file should be.
+  const most = min(room, 2 * CAPACITY - SPARE);
   const end = input + length;
   let out = output;
   let at = input;
@@ -104,7 +105,7 @@ export function takeRaw(
     if (readTime(timeStart) != timeEnd) break;
     const time = seconds * BILLION + nanos;
     if (time <= after || <f64>seconds - secondBefore >= window) break;
-    if (out + (timeEnd - timeStart) + (logEnd - logStart) + OVERHEAD > outEnd) break;
+    if (<i32>(out - output + (timeEnd - timeStart) + (logEnd - logStart)) + OVERHEAD > most) break;
     if (time >= remember) {
       if (identityCount == MOST_IDENTITIES) break;
       store<f64>(identities + 8 * identityCount++, identity());

@@ -95,8 +95,9 @@ export function toNanos({ seconds, nanos }: Instant): bigint {
   return exact > MOST ? MOST : exact < -MOST ? -MOST : exact;
 }
 
-/** The other way round, for times since 1970. */
-export const fromNanos = (nanos: bigint): Instant => ({
-  seconds: Number(nanos / BILLION),
-  nanos: Number(nanos % BILLION),
-});
+/** The other way round. By its zone, a time of 1970 may lie before that year. */
+export function fromNanos(instant: bigint): Instant {
+  const rest = instant % BILLION;
+  const nanos = rest < 0n ? rest + BILLION : rest;
+  return { seconds: Number((instant - nanos) / BILLION), nanos: Number(nanos) };
+}

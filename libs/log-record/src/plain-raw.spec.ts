@@ -180,6 +180,21 @@ describe('plain raw lines', () => {
     expect(merged(text, around)).toMatchObject({ first: { seconds: Date.UTC(2027) / 1000, nanos: 0 } });
   });
 
+  test('may be of a time before 1970, by their zone', () => {
+    const text = '{"time":"1970-01-01T00:00:00.5+05:30","stream":"stdout","log":"a"}';
+    const around = { ...ALL, previous: 0, remember: EVER };
+    expect(merged(text, around)).toEqual(expected([text], around, { stdout: false, stderr: false }));
+    expect(merged(text, around)).toMatchObject({ first: { seconds: -19_800, nanos: 5e8 } });
+  });
+
+  test('are not taken where there is less room than none', () => {
+    const text = '{"time":"2026-11-20T10:00:00Z","stream":"stdout","log":"a"}';
+    const rooms = [0, -1, -1000, -1_000_000, -1_000_000_000];
+    expect(rooms.map((room) => merged(text, ALL, { stdout: false, stderr: false }, room))).toEqual(
+      rooms.map(() => false),
+    );
+  });
+
   test('are taken as far as there is room, and never written beyond it', () => {
     fc.assert(
       fc.property(lines, fc.nat(2000), (texts, room) => {
