@@ -137,6 +137,22 @@ test('whatever the size of merged files, which may end at other lines', async ()
   );
 });
 
+test('also where the other stream goes on for long while a line in parts is open', async () => {
+  const line = (at: number, stream: 'stdout' | 'stderr', part = 'F'): Line => {
+    return { at, stream, part, log: `line ${at.toString()}` };
+  };
+  const files = [0, 1000].map((start) => [
+    ...Array.from({ length: 200 }, (_, at) => line(start + at, 'stdout')),
+    line(start + 200, 'stdout', 'P'),
+    ...Array.from({ length: 200 }, (_, at) => line(start + 201 + at, 'stderr')),
+    ...Array.from({ length: 100 }, (_, at) => line(start + 401 + at, 'stdout')),
+  ]);
+  for (const mergeAfter of [[], [true]]) {
+    const quick = await outcome(files, mergeAfter, 10 * 1024 * 1024, true);
+    expect(quick).toEqual(await outcome(files, mergeAfter, 10 * 1024 * 1024, false));
+  }
+});
+
 test('also behind a line that is larger than a merged file', async () => {
   const line = (at: number, log: string): Line => ({ at, stream: 'stdout', part: 'F', log });
   const small = Array.from({ length: 2000 }, (_, at) => line(at, `line ${at.toString()}`));
