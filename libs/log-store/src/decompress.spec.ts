@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -78,6 +80,21 @@ describe('whole objects', () => {
     expect(freed.length).toBeGreaterThan(2);
     expect(new Set(freed)).toEqual(new Set([0]));
     expect(await lengths({ isPassing: true, size: large.length })).toEqual([0]);
+  });
+
+  test('no buffer is freed to which zlib still writes, also where pieces wait and come as one', async () => {
+    const text = randomBytes(MiB);
+    const zipped = gzipSync(text.toString('base64'));
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < zipped.length; at += 4000) yield zipped.subarray(at, at + 4000);
+    }
+    const pieces: Buffer[] = [];
+    for await (const piece of decompressed(chunks, { isPassing: true })) {
+      pieces.push(Buffer.from(piece));
+      // Meanwhile more is inflated.
+      for (let turn = 0; turn < 200; turn++) await setImmediate();
+    }
+    expect(Buffer.from(Buffer.concat(pieces).toString(), 'base64').equals(text)).toBe(true);
   });
 
   test.each([[''], ['\x1f'], ['\x1f\x8c text'], ['{']])('%j is text', async (content) => {

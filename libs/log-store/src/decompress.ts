@@ -114,8 +114,8 @@ async function* gunzip(
   let before: Uint8Array | undefined;
   try {
     for await (const chunk of gunzipper as AsyncIterable<Uint8Array>) {
-      // zlib writes to a buffer until it is full: one that it has left is its no more.
-      if (isPassing && before !== undefined && before.buffer !== chunk.buffer) free(before, chunkSize);
+      // zlib writes to a buffer until it is full. Another buffer does not tell that it is: small pieces that wait come as one copy.
+      if (isPassing && before !== undefined && endsBuffer(before)) free(before, chunkSize);
       before = chunk;
       yield chunk;
     }
@@ -124,6 +124,10 @@ async function* gunzip(
     gunzipper.destroy();
   }
 }
+
+/** Whether there is nothing of its buffer behind the piece. */
+const endsBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): boolean =>
+  byteOffset + byteLength === buffer.byteLength;
 
 /** Frees the buffer of a piece that nobody needs any more. V8 counts buffers, and would look through all objects for each few MB of them. */
 function free({ buffer }: Uint8Array, size: number): void {
