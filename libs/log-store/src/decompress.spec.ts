@@ -62,8 +62,12 @@ describe('whole objects', () => {
       fc.asyncProperty(fc.array(fc.oneof(text, large), { maxLength: 3 }), guess, cuts, async (members, size, at) => {
         const all = Buffer.concat(members);
         const zipped = Buffer.concat(members.map((member) => gzipSync(member)));
-        for (const isPassing of [false, true])
-          expect(await runWith({ isPassing, size }, zipped, at)).toEqual({ text: all, damaged: false });
+        for (const isPassing of [false, true]) {
+          const result = await runWith({ isPassing, size }, zipped, at);
+          expect(result.damaged).toBe(false);
+          // Element by element, Jest would take minutes.
+          expect(result.text.equals(all)).toBe(true);
+        }
       }),
     );
   });

@@ -119,7 +119,8 @@ async function* gunzip(
       before = chunk;
       yield chunk;
     }
-    if (isPassing && before !== undefined) free(before, chunkSize);
+    // Not where something follows the text: then zlib may be at work on that.
+    if (isPassing && before !== undefined && gunzipper.writableFinished) free(before, chunkSize);
   } finally {
     gunzipper.destroy();
   }
