@@ -9,6 +9,12 @@ declare const WebAssembly: {
 
 /** What `kernel/index.ts` exports; it says what each means. */
 interface Exports {
+  readonly CAPACITY: Value<number>;
+  readonly MERGED: Value<number>;
+  readonly TEXT: Value<number>;
+  readonly TEXT_WITH_TIMES: Value<number>;
+  readonly STDOUT: Value<number>;
+  readonly STDERR: Value<number>;
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly input: Value<number>;
   readonly output: Value<number>;
@@ -39,13 +45,6 @@ interface Value<T> {
   readonly value: T;
 }
 
-/** The kernel's forms of what it writes. */
-export const FORM = { merged: 0, text: 1, textWithTimes: 2 } as const;
-/** The kernel's bits for streams. */
-export const STREAM_BIT = { stdout: 1, stderr: 2 } as const;
-
-/** Bytes that the kernel takes at a time at most: `CAPACITY` in `kernel/index.ts`. */
-const CAPACITY = 128 * 1024;
 const NEWLINE = 0x0a;
 
 /** The kernel, and its memory: one for the process, since nothing is left in it from one call to the next. */
@@ -61,8 +60,10 @@ class Kernel {
 
   /** Puts whole lines from the beginning of the block where the kernel finds them; gives how many bytes. */
   put(block: Uint8Array): number {
-    const length = block.length <= CAPACITY ? block.length : block.lastIndexOf(NEWLINE, CAPACITY - 1) + 1;
-    this.memory.set(length === block.length ? block : block.subarray(0, length), this.exports.input.value);
+    const { CAPACITY, input } = this.exports;
+    const most = CAPACITY.value;
+    const length = block.length <= most ? block.length : block.lastIndexOf(NEWLINE, most - 1) + 1;
+    this.memory.set(length === block.length ? block : block.subarray(0, length), input.value);
     return length;
   }
 

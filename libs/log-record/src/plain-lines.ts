@@ -1,4 +1,4 @@
-import { FORM, fromNanos, STREAM_BIT, theKernel, toNanos } from './kernel.ts';
+import { fromNanos, theKernel, toNanos } from './kernel.ts';
 import type { Instant } from './time.ts';
 
 /**
@@ -60,9 +60,9 @@ export function plainMerged(
   room: number,
 ): PlainMerged | undefined {
   const kernel = theKernel();
-  const bits = (ended.stdout ? STREAM_BIT.stdout : 0) | (ended.stderr ? STREAM_BIT.stderr : 0);
-  const taken = takeRaw(block, FORM.merged, range, room, bits, false);
-  const { count, first, last, ended: after } = kernel.exports;
+  const { MERGED, STDOUT, STDERR, count, first, last, ended: after } = kernel.exports;
+  const bits = (ended.stdout ? STDOUT.value : 0) | (ended.stderr ? STDERR.value : 0);
+  const taken = takeRaw(block, MERGED.value, range, room, bits, false);
   if (count.value === 0) return undefined;
   return {
     count: count.value,
@@ -72,8 +72,8 @@ export function plainMerged(
     first: fromNanos(first.value),
     last: fromNanos(last.value),
     ended: {
-      stdout: (after.value & STREAM_BIT.stdout) !== 0,
-      stderr: (after.value & STREAM_BIT.stderr) !== 0,
+      stdout: (after.value & STDOUT.value) !== 0,
+      stderr: (after.value & STDERR.value) !== 0,
     },
   };
 }
@@ -92,7 +92,7 @@ export function plainRawText(
   range: PlainRange,
   { timestamps, inside }: Shown,
 ): PlainRaw | undefined {
-  const taken = takeRaw(block, timestamps ? FORM.textWithTimes : FORM.text, range, 2 ** 30, 0, inside);
+  const taken = takeRaw(block, textForm(timestamps), range, 2 ** 30, 0, inside);
   const text = textOf(taken);
   return text && { ...text, ...toRemember() };
 }
@@ -101,7 +101,12 @@ export function plainRawText(
 export function plainMergedText(block: Uint8Array, { timestamps, inside }: Shown): PlainText | undefined {
   const kernel = theKernel();
   const length = kernel.put(block);
-  return textOf(kernel.exports.showMerged(length, timestamps ? FORM.textWithTimes : FORM.text, inside));
+  return textOf(kernel.exports.showMerged(length, textForm(timestamps), inside));
+}
+
+function textForm(timestamps: boolean): number {
+  const { TEXT, TEXT_WITH_TIMES } = theKernel().exports;
+  return timestamps ? TEXT_WITH_TIMES.value : TEXT.value;
 }
 
 function takeRaw(
