@@ -6,6 +6,7 @@ import { mergeWithLatency } from './rows/merge-latency.ts';
 import { mergeManyPods } from './rows/merge-pods.ts';
 import { mergeInRuns } from './rows/merge-runs.ts';
 import { mergeOnePod } from './rows/merge.ts';
+import { readWithLatency } from './rows/read-latency.ts';
 import { readOnePod } from './rows/read.ts';
 import { scanPods } from './rows/scan.ts';
 import type { System } from './system.ts';
@@ -36,6 +37,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
     readOnePod(system, tables, 'raw, gzip', { gzip: true }, { reference: 20.3, target: 120 }),
   'read-merged': (system, tables) =>
     readOnePod(system, tables, 'merged', { merged: true }, { reference: 17.2, target: 150 }),
+  'read-latency': readWithLatency,
   'long-log': longLog,
   scan: scanPods,
   memory: workerMemory,

@@ -53,8 +53,8 @@ export class Operations {
   }
 
   /** Reads the logs whole; gives the bytes of their text. */
-  async read(pods: readonly string[]): Promise<number> {
-    const reader = new LogReader(this.options);
+  async read(pods: readonly string[], readAhead?: number): Promise<number> {
+    const reader = new LogReader({ ...this.options, readAhead });
     let bytes = 0;
     for (const pod of pods) {
       const log = await reader.open(pod);

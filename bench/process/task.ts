@@ -3,7 +3,8 @@ import type { Measured } from './meter.ts';
 /** What a bench worker is asked to do. */
 export type Task =
   | { readonly kind: 'merge' | 'clean'; readonly pods: readonly string[]; readonly concurrency: number }
-  | { readonly kind: 'read'; readonly pods: readonly string[] }
+  /** `readAhead`: as in `LogReaderOptions`. */
+  | { readonly kind: 'read'; readonly pods: readonly string[]; readonly readAhead?: number }
   /** Requests alone, of the AWS SDK or (`store-…`) of the object store. */
   | {
       readonly kind: 'put' | 'get' | 'list' | 'store-put' | 'store-get' | 'store-list';

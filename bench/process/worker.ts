@@ -18,7 +18,7 @@ async function perform(task: Task): Promise<Pick<TaskResult, 'writtenBytes' | 't
       await operations.clean(task.pods, task.concurrency);
       return { writtenBytes: 0, textBytes: 0 };
     case 'read':
-      return { writtenBytes: 0, textBytes: await operations.read(task.pods) };
+      return { writtenBytes: 0, textBytes: await operations.read(task.pods, task.readAhead) };
     case 'put':
     case 'get':
     case 'list':

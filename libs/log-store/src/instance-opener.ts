@@ -2,7 +2,7 @@ import { parseRawKey } from '@cordwood/s3-key-format';
 import pLimit from 'p-limit';
 import { NotFoundError, PreconditionFailedError } from './errors.ts';
 import type { ContainerInstance } from './instances.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ReadableStore } from './object-store.ts';
 import { RawFile, type RawFileOptions, type RawObject } from './raw-file.ts';
 
 /** Raw files whose beginning is fetched at the same time. */
@@ -18,7 +18,7 @@ type Listed = ContainerInstance<RawObject>;
 type Opened = ContainerInstance<RawFile>;
 
 export interface OpenerOptions extends Omit<RawFileOptions, 'buffers' | 'keepUpTo' | 'signal'> {
-  readonly store: ObjectStore;
+  readonly store: ReadableStore;
   /** All container instances that the pod has now, and the raw objects that merging has set aside as damaged. */
   readonly list: (
     pod: string,

@@ -12,7 +12,7 @@ import {
 import { endOrderOf, firstOrderOf } from './instances.ts';
 import { type LeftOut, mergedRecords, type OnDamage } from './merged-file.ts';
 import type { Source } from './join.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ReadableStore } from './object-store.ts';
 import type { LineTaker, RawFile } from './raw-file.ts';
 import type { Run } from './runs.ts';
 import type { Taken } from './taken-blocks.ts';
@@ -61,7 +61,7 @@ async function* recordsAfter(until: Instant, file: RawFile): AsyncGenerator<LogR
 
 /** Merged files as sources. `leftOut`: of the first of them. */
 export const mergedSources = (
-  store: ObjectStore,
+  store: ReadableStore,
   files: readonly LogFile[],
   onDamage: OnDamage,
   signal?: AbortSignal,

@@ -1,7 +1,7 @@
 import { compareInstants, type Instant } from '@cordwood/log-record';
 import { mergedVersions } from '@cordwood/pod-metadata';
 import type { InstanceMessagesOptions } from './instance-messages.ts';
-import { InstanceOpener } from './instance-opener.ts';
+import { InstanceOpener, type OpenerOptions } from './instance-opener.ts';
 import { instanceText, type ShownMessages } from './instance-text.ts';
 import { type ContainerInstance, earliestOf, firstOrderOf, instancesOf } from './instances.ts';
 import { DamagedLogError } from './errors.ts';
@@ -12,6 +12,9 @@ import type { MessageBatch, MessageOptions } from './messages.ts';
 import { instancesFrom, messagesOf } from './messages-after.ts';
 import type { RawFile, RawObject } from './raw-file.ts';
 import { listRawFiles, type StrayObject } from './raw-listing.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { ReadAheadRoom } from './read-ahead-room.ts';
+import { expectInTurn } from './read-records.ts';
 import { lastMessages } from './tail.ts';
 import { TextWriter } from './text.ts';
 
@@ -25,12 +28,16 @@ export interface LogReaderOptions {
   readonly maxMessage: number;
   /** Whose the files of the reference are. */
   readonly legacyNamespace: string | undefined;
+  /** Bytes that all reads together may hold of files that are not read yet; 0: none is read ahead. Default: 64 MiB. */
+  readonly readAhead?: number | undefined;
   /** For specs: bytes of merged files that are read before those in range, where these begin in the middle of a line. */
   readonly lookBack?: number | undefined;
   readonly onDamage: OnDamage;
   /** Called when a read found one of its files replaced by compaction, and goes on with those of now. */
   readonly onReplaced?: (() => void) | undefined;
 }
+
+const READ_AHEAD = 64 * 1024 * 1024;
 
 /** A pod's log, as it is right now. */
 export interface PodLog {
@@ -52,17 +59,11 @@ export interface ReadOptions {
 /** Reads logs: raw and merged files of a pod as one sequence of messages, whatever compaction does meanwhile (I1). */
 export class LogReader {
   private readonly options: LogReaderOptions;
-  private readonly opener: InstanceOpener;
+  private readonly room: ReadAheadRoom;
 
   constructor(options: LogReaderOptions) {
     this.options = options;
-    this.opener = new InstanceOpener({
-      ...options,
-      list: async (pod, signal) => {
-        const { instances, version } = await this.open(pod, signal);
-        return { instances, damaged: version.metadata.damaged };
-      },
-    });
+    this.room = new ReadAheadRoom(options.readAhead ?? READ_AHEAD);
   }
 
   /**
@@ -104,6 +105,7 @@ export class LogReader {
     { timestamps = false, signal }: Omit<ReadOptions, 'since'>,
   ): AsyncGenerator<ShownMessages> {
     return this.read(instances, signal, async function* (options, opened) {
+      expectInTurn(options, opened, {});
       for (const instance of opened) yield* instanceText(options, instance, { timestamps }, signal);
     });
   }
@@ -134,9 +136,19 @@ export class LogReader {
       this.options.onDamage(damage);
       if (damage.incomplete) losses.set(damage.key, damage);
     };
-    const options = { ...this.options, opener: this.opener, onDamage };
-    yield* reading(options, inOrder(await this.opener.open(instances, signal)));
+    const ahead = new ReadAhead(this.options.store, this.room, signal);
+    const opener = new InstanceOpener({ ...this.options, store: ahead, list: (pod, until) => this.list(pod, until) });
+    try {
+      yield* reading({ ...this.options, ahead, opener, onDamage }, inOrder(await opener.open(instances, signal)));
+    } finally {
+      ahead.close();
+    }
     for (const damage of losses.values()) throw new DamagedLogError(damage);
+  }
+
+  private async list(pod: string, signal: AbortSignal | undefined): ReturnType<OpenerOptions['list']> {
+    const { instances, version } = await this.open(pod, signal);
+    return { instances, damaged: version.metadata.damaged };
   }
 }
 

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { LeadingLines, LineBlocks, LineDecoder, type LogRecord, type Unneeded } from '@cordwood/log-record';
 import { isReferenceFile, type LogFile } from '@cordwood/pod-metadata';
 import { DamagedGzipError, decompressed } from './decompress.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ReadableStore } from './object-store.ts';
 
 /**
  * Called with a merged file that does not hold what the metadata says, or a raw file that cannot be read whole. What can be read of it has been
@@ -32,7 +32,7 @@ export interface LeftOut {
  * be read again.
  */
 export async function* mergedRecords(
-  store: ObjectStore,
+  store: ReadableStore,
   file: LogFile,
   onDamage: OnDamage,
   signal?: AbortSignal,
@@ -51,7 +51,7 @@ export interface BlockReader<Piece> {
 
 /** What the reader makes of the file. Throws like {@link mergedRecords}; tells of damage when all that is left was given. */
 export async function* piecesOf<Piece>(
-  store: ObjectStore,
+  store: ReadableStore,
   file: LogFile,
   onDamage: OnDamage,
   signal: AbortSignal | undefined,
@@ -121,10 +121,14 @@ class RecordBlocks implements BlockReader<LogRecord[]> {
 }
 
 /** The text of a merged file, as it is stored. */
-export const mergedText = (store: ObjectStore, file: LogFile, signal?: AbortSignal): AsyncGenerator<Uint8Array> =>
+export const mergedText = (store: ReadableStore, file: LogFile, signal?: AbortSignal): AsyncGenerator<Uint8Array> =>
   decompressed(() => bytesOf(store, file.key, signal));
 
-async function* bytesOf(store: ObjectStore, key: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* bytesOf(
+  store: ReadableStore,
+  key: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   const body = await store.get(key, signal ? { signal } : {});
   yield* body.chunks;
 }

@@ -5,6 +5,7 @@ import { MessageSeek } from './message-seek.ts';
 import type { MessageBatch, MessageMark } from './messages.ts';
 import type { RawFile } from './raw-file.ts';
 import { PositionLostError } from './read-position.ts';
+import { expectInTurn } from './read-records.ts';
 
 type Opened = ContainerInstance<RawFile>;
 
@@ -15,6 +16,7 @@ export async function* messagesOf(
   filter: Filter,
   after?: MessageMark,
 ): AsyncGenerator<MessageBatch> {
+  expectInTurn(options, opened, filter);
   for (const [index, instance] of opened.entries()) {
     if (index === 0 && after !== undefined) yield* messagesAfter(options, instance, filter, after);
     else yield* instanceMessages(options, instance, filter);

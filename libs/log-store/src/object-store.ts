@@ -113,3 +113,6 @@ export interface ObjectStore {
   /** The store's clock in ms since 1970, from the Date header of its last answer; never a worker's own clock. Throws before the first answer. */
   now(): number;
 }
+
+/** As much of a store as reading objects takes. */
+export type ReadableStore = Pick<ObjectStore, 'get'>;

@@ -15,7 +15,7 @@ import {
 import { parseMinute, type RawKey } from '@cordwood/s3-key-format';
 import type { BufferPool } from './buffer-pool.ts';
 import { DamagedGzipError, decompressed, decompressedHead, isGzip } from './decompress.ts';
-import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts';
+import type { ObjectBody, ObjectInfo, ReadableStore } from './object-store.ts';
 import { Pacer } from './pacer.ts';
 import { type Taken, TakenBlocks, type TakenLines } from './taken-blocks.ts';
 
@@ -94,11 +94,11 @@ export class RawFile {
   /** Why a part of the object could not be used; known once its records have been read. */
   damage: string | undefined;
   private kept: Kept | undefined;
-  private readonly store: ObjectStore;
+  private readonly store: ReadableStore;
   private readonly options: RawFileOptions;
   private readonly decoder = new LineDecoder('raw', isUtf8);
 
-  private constructor(store: ObjectStore, object: RawObject, options: RawFileOptions, { body, kept, order }: Opened) {
+  private constructor(store: ReadableStore, object: RawObject, options: RawFileOptions, { body, kept, order }: Opened) {
     this.store = store;
     this.options = options;
     this.key = object.key;
@@ -115,7 +115,7 @@ export class RawFile {
    * Reads the object's beginning, or all of it when it is small. Throws NotFoundError when it is gone, PreconditionFailedError when
    * another version is there and only the listed one will do.
    */
-  static async open(store: ObjectStore, object: RawObject, options: RawFileOptions): Promise<RawFile> {
+  static async open(store: ReadableStore, object: RawObject, options: RawFileOptions): Promise<RawFile> {
     const whole = object.size <= options.keepUpTo;
     const body = await store.get(object.key, {
       ...(!whole && { start: 0, end: HEAD_BYTES - 1 }),
@@ -130,6 +130,11 @@ export class RawFile {
   /** The date in the key, in seconds since 1970. */
   private get keyMinute(): number {
     return parseMinute(this.parsed.date) ?? 0;
+  }
+
+  /** Whether the bytes are held: its records take no request. */
+  get isKept(): boolean {
+    return this.kept !== undefined;
   }
 
   /** Whether the date in the key is not that of the first record: a buffer left over from a restart has the restart's. */

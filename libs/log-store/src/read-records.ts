@@ -10,12 +10,15 @@ import { mergedRecords, type OnDamage, piecesOf } from './merged-file.ts';
 import { MergedIdentities } from './merged-identities.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { LineTaker, RawFile } from './raw-file.ts';
+import type { ExpectedObject, ReadAhead } from './read-ahead.ts';
 import { PositionLostError, ReadPosition } from './read-position.ts';
 import { arrange, type Run } from './runs.ts';
 import { TextBlocks, type TextOptions, type TextPiece, textTaker } from './text-pieces.ts';
 
 export interface ReadRecordsOptions {
   readonly store: ObjectStore;
+  /** Gets the files in their order. The opener's raw files are to come from there too. */
+  readonly ahead: ReadAhead;
   readonly opener: InstanceOpener;
   /** REORDER_WINDOW, in ms. */
   readonly reorderWindow: number;
@@ -103,6 +106,7 @@ export async function* readRecords(
       break;
     } catch (error) {
       if (!isReplaced(error) || ++vain > REOPENINGS) throw error;
+      options.ahead.clear();
       instance = await options.opener.openAgain(instance, error, signal);
       options.onReplaced?.();
     }
@@ -113,7 +117,7 @@ export async function* readRecords(
 
 /** The records from the range's beginning on, or from somewhere before the place that a read has reached. */
 async function* recordsFrom(
-  { store, onDamage, reorderWindow, lookBack }: ReadRecordsOptions,
+  { store, ahead, onDamage, reorderWindow, lookBack }: ReadRecordsOptions,
   instance: ContainerInstance<RawFile>,
   position: ReadPosition,
   range: ReadRange | TextRange,
@@ -122,6 +126,7 @@ async function* recordsFrom(
   const runs = arrange(instance.merged, instance.raw, reorderWindow);
   const inRange = filesToRead(runs, position, range, lookBack);
   if (!position.begun) range.onBegin(inRange);
+  runs.forEach((run, index) => ahead.expect(expectedOf(run, inRange.runs[index])));
   const identities = new MergedIdentities(
     instance.merged.map((file) => ({ file, trusted: hasTrustedTimes(file) })),
     (file) => mergedRecords(store, file, onDamage, signal),
@@ -131,7 +136,7 @@ async function* recordsFrom(
   if (shown !== undefined) {
     const { run, text, isInside } = shown;
     for (const file of run.merged) {
-      for await (const read of piecesOf(store, file, onDamage, signal, new TextBlocks(text, isInside)))
+      for await (const read of piecesOf(ahead, file, onDamage, signal, new TextBlocks(text, isInside)))
         yield ofRun(run.number, read);
     }
     const sources = rawSources(run, instance.deletedUntil, true);
@@ -151,8 +156,8 @@ async function* recordsFrom(
     const leaveOut = (records: number): void => position.leaveOut(run.number, records);
     if (!position.begun) leaveOut(skipped);
     return [
-      ...mergedSources(store, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }),
-      ...mergedSources(store, rests, onDamage, signal).map((source) =>
+      ...mergedSources(ahead, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }),
+      ...mergedSources(ahead, rests, onDamage, signal).map((source) =>
         restOf(source, () => range.isJoining(run.number)),
       ),
       ...rawSources(run, instance.deletedUntil, rests.length > 0),
@@ -162,6 +167,32 @@ async function* recordsFrom(
     yield { run: runs[batch.run]?.number ?? 0, records: await deduplicator.filter(batch) };
   }
 }
+
+/**
+ * Tells what will be read of several container instances, one after the other: of each one's main run, so far as it is in range. What else there
+ * is of them, and in which order, is told when their turn comes.
+ */
+export function expectInTurn(
+  { ahead, reorderWindow, lookBack }: ReadRecordsOptions,
+  instances: readonly ContainerInstance<RawFile>[],
+  range: Range,
+): void {
+  const expected = instances.flatMap(({ merged, raw }) => {
+    const runs = arrange(merged, raw, reorderWindow);
+    const [main] = runs;
+    return main === undefined ? [] : expectedOf(main, filesIn(runs, range, lookBack).runs[0]);
+  });
+  ahead.expect(expected);
+}
+
+/** The most that so many bytes become by gzip: a header, and a little for each block that it could not make smaller. */
+const mostStored = (size: number): number => size + Math.ceil(size / 1000) + 1024;
+
+/** What the store will be asked for, in order. */
+const expectedOf = (run: Run<RawFile>, { files }: Pick<FilesOfRun, 'files'> = NO_FILES): ExpectedObject[] => [
+  ...files.map(({ key, stored_size: stored, size }) => ({ key, size: stored ?? mostStored(size) })),
+  ...run.raw.filter(({ isKept }) => !isKept).map(({ key, size, etag }) => ({ key, size, ifMatch: etag })),
+];
 
 /** The run that can be read as text, where that is wanted: nothing may stand between its records. */
 function shownAsText(

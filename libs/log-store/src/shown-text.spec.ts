@@ -19,8 +19,9 @@ beforeEach(() => {
   replaced = 0;
 });
 
-const reader = (): LogReader =>
+const reader = (readAhead?: number): LogReader =>
   new LogReader({
+    readAhead,
     store,
     metadata,
     reorderWindow: WINDOW,
@@ -109,7 +110,8 @@ test('a text goes on where it was when its files are replaced between any two of
       limit,
       limit,
       fc.nat(30),
-      async (some, first, second, after) => {
+      fc.constantFrom(undefined, 0),
+      async (some, first, second, after, readAhead) => {
         store = new MemoryObjectStore();
         metadata = new MetadataStore(store);
         let at = 0;
@@ -117,7 +119,7 @@ test('a text goes on where it was when its files are replaced between any two of
         await putMerged(lines, first);
         const { instances } = await reader().open(POD);
         const chunks: Uint8Array[] = [];
-        for await (const chunk of reader().text(instances)) {
+        for await (const chunk of reader(readAhead).text(instances)) {
           chunks.push(chunk);
           if (chunks.length === after) await putMerged(lines, second);
         }

@@ -32,6 +32,7 @@ const work: fc.Arbitrary<Work> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('read' as const),
       since: fc.option(fc.nat(SLOTS * 60), { nil: undefined, freq: 3 }),
+      ahead: fc.boolean(),
     }),
   },
 );

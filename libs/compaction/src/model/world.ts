@@ -26,8 +26,8 @@ export type Work =
   /** With small limits: raw files are streamed, and merged in small batches. */
   | { readonly kind: 'compact in small batches' }
   | { readonly kind: 'clean' }
-  /** `since`: seconds after START. */
-  | { readonly kind: 'read'; readonly since: number | undefined };
+  /** `since`: seconds after START. `ahead`: files may be read ahead. */
+  | { readonly kind: 'read'; readonly since: number | undefined; readonly ahead: boolean };
 
 interface Process {
   readonly work: Work;
@@ -159,7 +159,7 @@ export class World {
     try {
       if (work.kind === 'compact') await new Compactor({ ...options, buffers: new PoisonedPool() }).compact(POD);
       else if (work.kind === 'clean') await new Cleaner(options).clean(POD);
-      else if (work.kind === 'read') await this.read(store, work.since);
+      else if (work.kind === 'read') await this.read(store, work);
       else await new Compactor({ ...options, buffers: new PoisonedPool(), limits: SMALL_BATCHES }).compact(POD);
     } catch (error) {
       if (!isExpectedEnd(error, work, mishaps)) throw error;
@@ -168,9 +168,9 @@ export class World {
   }
 
   /** Checks what a read gives, also when it breaks off. */
-  private async read(store: SteppedStore, since: number | undefined): Promise<void> {
+  private async read(store: SteppedStore, { since, ahead }: Extract<Work, { kind: 'read' }>): Promise<void> {
     const begin = this.oracle.now();
-    const reader = new LogReader(optionsOn(store));
+    const reader = new LogReader({ ...optionsOn(store), ...(!ahead && { readAhead: 0 }) });
     const parts: Uint8Array[] = [];
     const check = (broken: boolean): void => {
       const text = Buffer.concat(parts).toString();

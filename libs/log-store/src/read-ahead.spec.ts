@@ -1,0 +1,315 @@
+import { setImmediate } from 'node:timers/promises';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { MemoryObjectStore } from '@cordwood/testkit';
+import { NotFoundError, PreconditionFailedError, StoreUnavailableError } from './errors.ts';
+import type { GetOptions, ReadableStore } from './object-store.ts';
+import { type ExpectedObject, ReadAhead } from './read-ahead.ts';
+import { ReadAheadRoom } from './read-ahead-room.ts';
+import { collect } from './spec-support.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** The store in memory gives chunks of some 64 KiB. */
+const LARGE = 200 * KIB;
+
+let store: MemoryObjectStore;
+let room: ReadAheadRoom;
+/** Keys that were asked for, in order. */
+let asked: string[];
+/** Objects whose answers are read at the moment. */
+let open: number;
+beforeEach(() => {
+  store = new MemoryObjectStore();
+  room = new ReadAheadRoom(20 * MIB);
+  asked = [];
+  open = 0;
+  store.before = (operation, key) => {
+    if (operation === 'get') asked.push(key);
+  };
+});
+
+/** The store, with its open bodies counted. */
+const counting: ReadableStore = {
+  get: async (key, options) => {
+    const body = await store.get(key, options);
+    open++;
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* body.chunks;
+      } finally {
+        open--;
+      }
+    }
+    const counted = chunks();
+    return { ...body, chunks: counted, bytes: async () => Buffer.concat(await collect(counted)) };
+  },
+};
+
+async function put(count: number, size: number): Promise<ExpectedObject[]> {
+  const objects = [];
+  for (let index = 0; index < count; index++) {
+    const key = `object-${index.toString()}`;
+    const { etag } = await store.put(key, Buffer.alloc(size, index));
+    objects.push({ key, size, ifMatch: etag });
+  }
+  return objects;
+}
+
+const optionsOf = ({ ifMatch }: ExpectedObject): GetOptions => (ifMatch === undefined ? {} : { ifMatch });
+
+/** Reads the object whole. */
+async function read(ahead: ReadAhead, object: ExpectedObject): Promise<void> {
+  const { chunks } = await ahead.get(object.key, optionsOf(object));
+  const whole = store.objects.get(object.key)?.bytes;
+  expect(Buffer.concat(await collect(chunks)).equals(whole ?? Buffer.of())).toBe(true);
+}
+
+/** Until all that can be done without another call is done. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await setImmediate();
+}
+
+const isFree = (bytes = 20 * MIB): boolean => {
+  const place = room.take(bytes, () => undefined);
+  place?.release();
+  return place !== undefined;
+};
+
+test('the next object is fetched while one is used, once more than the first chunk is wanted', async () => {
+  const objects = await put(2, LARGE);
+  const ahead = new ReadAhead(counting, room);
+  ahead.expect(objects);
+  const body = await ahead.get('object-0');
+  const chunks = body.chunks[Symbol.asyncIterator]();
+  const first = (await chunks.next()).value as Uint8Array;
+  await settled();
+  expect(asked).toEqual(['object-0']);
+  await chunks.next();
+  await settled();
+  expect(asked).toEqual(['object-0', 'object-1']);
+  // All of it is there: no answer but that of the first is held open by a reader that takes its time.
+  expect(open).toBe(1);
+  expect(first.length).toBeLessThan(LARGE);
+  await chunks.return?.();
+  await read(ahead, objects[1]!);
+  expect(asked).toHaveLength(2);
+  ahead.close();
+  expect(isFree()).toBe(true);
+});
+
+test('small objects are fetched several at a time, the more of them the longer the read goes on', async () => {
+  const objects = await put(40, KIB);
+  const ahead = new ReadAhead(counting, room);
+  ahead.expect(objects);
+  const after: number[] = [];
+  for (const [index, object] of objects.entries()) {
+    await read(ahead, object);
+    await settled();
+    after.push(asked.length - index - 1);
+  }
+  expect(after.slice(0, 6)).toEqual([1, 2, 4, 8, 8, 8]);
+  expect(Math.max(...after)).toBe(8);
+  expect(asked).toEqual(objects.map(({ key }) => key));
+});
+
+test('of large ones there is one, and of middling ones 4 MiB', async () => {
+  for (const [size, most] of [
+    [5 * MIB, 1],
+    [3 * MIB, 1],
+    [MIB, 4],
+  ] as const) {
+    asked = [];
+    const objects = await put(12, size);
+    const ahead = new ReadAhead(counting, room);
+    ahead.expect(objects);
+    const waiting: number[] = [];
+    for (const [index, object] of objects.entries()) {
+      await read(ahead, object);
+      await settled();
+      waiting.push(asked.length - index - 1);
+    }
+    expect(Math.max(...waiting)).toBe(most);
+    ahead.close();
+  }
+});
+
+test('the bytes held are released when they were read', async () => {
+  const objects = await put(3, 5 * MIB);
+  room = new ReadAheadRoom(5 * MIB);
+  const ahead = new ReadAhead(counting, room);
+  ahead.expect(objects);
+  await read(ahead, objects[0]!);
+  await settled();
+  const { chunks } = await ahead.get('object-1', optionsOf(objects[1]!));
+  const pieces = chunks[Symbol.asyncIterator]();
+  await pieces.next();
+  // It is still used, so there is no room for the third.
+  await settled();
+  expect(asked).toEqual(['object-0', 'object-1']);
+  expect(isFree(1)).toBe(false);
+  expect((await pieces.next()).done).toBe(true);
+  expect(isFree(5 * MIB)).toBe(true);
+  await read(ahead, objects[2]!);
+});
+
+test('where there is no room, objects are got when they are asked for', async () => {
+  const objects = await put(3, LARGE);
+  const ahead = new ReadAhead(counting, new ReadAheadRoom(0));
+  ahead.expect(objects);
+  for (const [index, object] of objects.entries()) {
+    await read(ahead, object);
+    expect(asked).toHaveLength(index + 1);
+  }
+});
+
+test('what a stalled reader has ahead gives way to another read, and is got again', async () => {
+  let now = 0;
+  room = new ReadAheadRoom(LARGE, () => now);
+  const objects = await put(3, LARGE);
+  const stalled = new ReadAhead(counting, room);
+  stalled.expect(objects);
+  await read(stalled, objects[0]!);
+  await settled();
+  now = 60_000;
+  const other = new ReadAhead(counting, room);
+  other.expect([objects[1]!, objects[2]!]);
+  await read(other, objects[1]!);
+  await settled();
+  expect(asked).toEqual(['object-0', 'object-1', 'object-1', 'object-2']);
+  await read(stalled, objects[1]!);
+  expect(asked.at(-1)).toBe('object-1');
+});
+
+describe('an object that could not be fetched', () => {
+  test('is got again when it is asked for', async () => {
+    const objects = await put(2, LARGE);
+    const ahead = new ReadAhead(counting, room);
+    ahead.expect(objects);
+    let failing = true;
+    store.before = (operation, key) => {
+      asked.push(key);
+      if (failing && key === 'object-1') throw new StoreUnavailableError('no answer', { operation, key, bucket: '' });
+    };
+    await read(ahead, objects[0]!);
+    await settled();
+    failing = false;
+    await read(ahead, objects[1]!);
+    expect(asked).toEqual(['object-0', 'object-1', 'object-1']);
+    expect(isFree()).toBe(true);
+  });
+
+  test('or gives the error of then: gone, or another version', async () => {
+    const objects = await put(3, LARGE);
+    await store.deleteMany([{ key: 'object-1' }]);
+    await store.put('object-2', Buffer.from('another'));
+    const ahead = new ReadAhead(counting, room);
+    ahead.expect(objects);
+    await read(ahead, objects[0]!);
+    await settled();
+    await expect(read(ahead, objects[1]!)).rejects.toThrow(NotFoundError);
+    await expect(read(ahead, objects[2]!)).rejects.toThrow(PreconditionFailedError);
+    expect(isFree()).toBe(true);
+  });
+
+  test('is streamed when it is larger than was said', async () => {
+    const objects = (await put(2, LARGE)).map((object) => ({ ...object, size: LARGE - 1 }));
+    const ahead = new ReadAhead(counting, room);
+    ahead.expect(objects);
+    await read(ahead, objects[0]!);
+    await settled();
+    expect(isFree()).toBe(false);
+    await read(ahead, objects[1]!);
+    expect(asked).toEqual(['object-0', 'object-1', 'object-1']);
+    expect(isFree()).toBe(true);
+  });
+});
+
+test('another version than the one that was fetched is asked for as if none had been', async () => {
+  const objects = await put(2, LARGE);
+  const ahead = new ReadAhead(counting, room);
+  ahead.expect(objects);
+  await read(ahead, objects[0]!);
+  await settled();
+  await expect(ahead.get('object-1', { ifMatch: 'another' })).rejects.toThrow(PreconditionFailedError);
+  const range = await ahead.get('object-1', { start: 10, end: 19 });
+  expect(await range.bytes()).toHaveLength(10);
+  expect(asked).toHaveLength(4);
+});
+
+describe('what is under way', () => {
+  let answer: () => void;
+  let signals: (AbortSignal | undefined)[];
+  let ahead: ReadAhead;
+  let upcoming: ExpectedObject;
+  let leaving: AbortController;
+
+  beforeEach(async () => {
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    signals = [];
+    leaving = new AbortController();
+    const held: ReadableStore = {
+      get: async (key, options = {}) => {
+        if (key === 'object-1') {
+          const { signal } = options;
+          signals.push(signal);
+          signal?.throwIfAborted();
+          const aborted = new Promise<void>((_, reject) => {
+            signal?.addEventListener('abort', () => reject(signal.reason as Error));
+          });
+          await Promise.race([answered, aborted]);
+        }
+        return counting.get(key, options);
+      },
+    };
+    const objects = await put(2, LARGE);
+    upcoming = objects[1]!;
+    ahead = new ReadAhead(held, room, leaving.signal);
+    ahead.expect(objects);
+    await read(ahead, objects[0]!);
+    if (signals.length !== 1) throw new Error('nothing is under way');
+  });
+
+  test('is waited for when it is asked for', async () => {
+    const reading = read(ahead, upcoming);
+    await settled();
+    answer();
+    await reading;
+    expect(signals).toHaveLength(1);
+  });
+
+  test('ends with the read', async () => {
+    ahead.close();
+    await settled();
+    expect(signals[0]?.aborted).toBe(true);
+    expect(isFree()).toBe(true);
+  });
+
+  test('ends when the read is aborted, also while it is waited for', async () => {
+    const { signal } = leaving;
+    const reading = ahead.get(upcoming.key, { ...optionsOf(upcoming), signal });
+    leaving.abort(new Error('the client has left'));
+    await expect(reading).rejects.toThrow('the client has left');
+    expect(signals[0]?.aborted).toBe(true);
+    expect(isFree()).toBe(true);
+  });
+
+  test('is let go when something else is going to be read', async () => {
+    ahead.clear();
+    expect(signals[0]?.aborted).toBe(true);
+    expect(isFree()).toBe(true);
+    answer();
+    await read(ahead, upcoming);
+    expect(signals).toHaveLength(2);
+  });
+});
+
+test('a closed read fetches nothing more', async () => {
+  const objects = await put(2, LARGE);
+  const ahead = new ReadAhead(counting, room);
+  ahead.expect(objects);
+  const { chunks } = await ahead.get('object-0');
+  ahead.close();
+  await collect(chunks);
+  await settled();
+  expect(asked).toEqual(['object-0']);
+});
