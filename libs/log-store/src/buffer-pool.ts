@@ -19,7 +19,7 @@ export class BufferPool {
 
   /** A buffer of at least so many bytes, with anything in it. */
   take(bytes: number): Buffer {
-    const size = sizeFor(bytes);
+    const size = bufferSize(bytes);
     const buffer = this.free.get(size)?.pop();
     if (buffer === undefined) return Buffer.allocUnsafeSlow(size);
     this.freeBytes -= size;
@@ -36,7 +36,8 @@ export class BufferPool {
   }
 }
 
-function sizeFor(bytes: number): number {
+/** The size of a buffer that the pool gives for so many bytes. */
+export function bufferSize(bytes: number): number {
   if (bytes > LARGEST) return bytes;
   let size = SMALLEST;
   while (size < bytes) size *= 2;

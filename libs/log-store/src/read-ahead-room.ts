@@ -1,3 +1,5 @@
+import { BufferPool } from './buffer-pool.ts';
+
 /** Ms after which what nobody has asked for makes room for others: its reader is slow, and gains nothing by it. */
 const STALLED = 10_000;
 
@@ -14,8 +16,13 @@ interface Waiting {
   readonly giveWay: () => void;
 }
 
-/** How many bytes all reads of a process together may hold of files that are not read yet, or just now. */
+/** Bytes of buffers that are kept while they are not used. */
+const FREE_BUFFERS = 8 * 1024 * 1024;
+
+/** What all reads of a process together may hold of files that are not read yet, or just now. */
 export class ReadAheadRoom {
+  /** For what is needed no longer than it is read. */
+  readonly buffers = new BufferPool(FREE_BUFFERS);
   #free: number;
   /** The oldest first. */
   readonly #waiting = new Set<Waiting>();

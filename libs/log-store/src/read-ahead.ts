@@ -1,3 +1,5 @@
+import { type BufferPool, bufferSize } from './buffer-pool.ts';
+import { isGzip } from './decompress.ts';
 import type { GetOptions, ObjectBody, ReadableStore } from './object-store.ts';
 import type { Place, ReadAheadRoom } from './read-ahead-room.ts';
 
@@ -7,6 +9,8 @@ export interface ExpectedObject {
   /** Stored bytes, at most: an object that turns out to be larger is not read ahead. */
   readonly size: number;
   readonly ifMatch?: string;
+  /** Whether it is gzip, as far as is known. */
+  readonly isCompressed?: boolean;
 }
 
 /** Bytes that one read has ahead of it; one object may be larger. Some files of a minute, or one or two merged ones. */
@@ -18,6 +22,8 @@ const OBJECTS = 8;
 interface Held {
   readonly head: Omit<ObjectBody, 'chunks' | 'bytes'>;
   readonly bytes: Uint8Array;
+  /** What they are in, when that is to be used again. */
+  readonly buffer: Buffer | undefined;
 }
 
 interface Fetched {
@@ -38,6 +44,8 @@ export class ReadAhead implements ReadableStore {
   readonly #signal: AbortSignal | undefined;
   readonly #next = new Map<string, ExpectedObject>();
   readonly #fetched = new Map<string, Fetched>();
+  /** Buffers of what is being decompressed, by the key of what is read after it: when that is asked for, nobody needs them any more. */
+  readonly #buffers = new Map<string, Buffer>();
   /** How many objects are wanted ahead. It grows with each that is read: many reads end soon. */
   #depth = 1;
   #isClosed = false;
@@ -61,6 +69,7 @@ export class ReadAhead implements ReadableStore {
   /** Throws what the store throws at the time of asking. */
   async get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
     if (options.start !== undefined || options.end !== undefined) return this.#store.get(key, options);
+    this.#giveBuffer(key);
     const fetched = await this.#take(key, options.ifMatch);
     if (fetched !== undefined) {
       this.#fetchAfter(key);
@@ -87,9 +96,23 @@ export class ReadAhead implements ReadableStore {
     this.#fetched.delete(key);
     const { place } = fetched;
     place.use();
-    const body = await fetched.body;
-    if (body === undefined) place.release();
-    return body && heldBody(body.head, body.bytes, place.release);
+    const held = await fetched.body;
+    if (held === undefined) {
+      place.release();
+      return undefined;
+    }
+    const { head, bytes, buffer } = held;
+    const next = this.#next.get(key);
+    // What is not gzip, whatever was expected, may be kept by whoever reads it.
+    if (buffer !== undefined && next !== undefined && isGzip(bytes)) this.#buffers.set(next.key, buffer);
+    return heldBody(head, bytes, place.release);
+  }
+
+  #giveBuffer(key: string): void {
+    const buffer = this.#buffers.get(key);
+    if (buffer === undefined) return;
+    this.#buffers.delete(key);
+    this.#room.buffers.give(buffer);
   }
 
   #fetchAfter(key: string): void {
@@ -107,18 +130,18 @@ export class ReadAhead implements ReadableStore {
 
   /** False: there is no room. */
   #fetch(object: ExpectedObject): boolean {
-    const { key, size } = object;
+    const { key, size, isCompressed = false } = object;
     const over = new AbortController();
     const giveUp = (): void => {
       this.#fetched.delete(key);
       over.abort();
       place?.release();
     };
-    const place = this.#room.take(size, giveUp);
+    const place = this.#room.take(isCompressed ? bufferSize(size) : size, giveUp);
     if (place === undefined) return false;
     const signal = this.#signal === undefined ? over.signal : AbortSignal.any([over.signal, this.#signal]);
     // Why it could not be fetched is told by the next try, if there is one.
-    const body = fetchWhole(this.#store, object, signal).catch(() => undefined);
+    const body = fetchWhole(this.#store, object, this.#room.buffers, signal).catch(() => undefined);
     this.#fetched.set(key, { object, place, body, giveUp });
     return true;
   }
@@ -127,11 +150,15 @@ export class ReadAhead implements ReadableStore {
 /** Undefined when it is larger than it was said to be. */
 async function fetchWhole(
   store: ReadableStore,
-  { key, size, ifMatch }: ExpectedObject,
+  { key, size, ifMatch, isCompressed = false }: ExpectedObject,
+  buffers: BufferPool,
   signal: AbortSignal,
 ): Promise<Held | undefined> {
   const body = await store.get(key, { signal, ...(ifMatch !== undefined && { ifMatch }) });
-  if (body.size <= size) return { head: body, bytes: await body.bytes() };
+  if (body.size <= size) {
+    const buffer = isCompressed ? buffers.take(body.size) : undefined;
+    return { head: body, bytes: await body.bytes(buffer), buffer };
+  }
   // Ends the connection.
   await body.chunks[Symbol.asyncIterator]().return?.();
   return undefined;

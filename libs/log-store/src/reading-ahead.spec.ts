@@ -3,9 +3,10 @@ import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { formatTime } from '@cordwood/log-record';
 import { MemoryObjectStore } from '@cordwood/testkit';
+import { bufferSize } from './buffer-pool.ts';
 import { LogReader } from './log-reader.ts';
 import { MetadataStore } from './metadata-store.ts';
-import { BASE, collect, CONTAINER_ID, rawKey, WINDOW } from './spec-support.ts';
+import { BASE, collect, CONTAINER_ID, messageOf, rawKey, WINDOW } from './spec-support.ts';
 
 /** Of text: some pieces of gzip each, whose first one is not all. */
 const FILES = 12;
@@ -55,12 +56,15 @@ const textOf = (file: number): string =>
 const wholeLog = (): string => Array.from({ length: FILES * LINES }, (_, line) => `${noise(line)}\n`).join('');
 
 /** Merged files of one container instance, or of one for each. */
-async function putMerged(ids = Array.from({ length: FILES }, () => CONTAINER_ID)): Promise<string[]> {
+async function putMerged(
+  ids = Array.from({ length: FILES }, () => CONTAINER_ID),
+  encode: (text: string) => Uint8Array = gzipSync,
+): Promise<string[]> {
   const logFiles = [];
   for (const [index, id] of ids.entries()) {
     const key = `logs/job-a/${id}/file-${index.toString()}.gz`;
     const text = textOf(index);
-    const stored = gzipSync(text);
+    const stored = encode(text);
     const [first, last] = [timeOf(index, 0), timeOf(index, LINES - 1)];
     await store.put(key, stored);
     logFiles.push({
@@ -156,6 +160,15 @@ test.each([putMerged, putRaw])('each file is asked for once, and the text is the
   expect(new Set(ahead)).toEqual(new Set(wanted));
 });
 
+test.each([gzipSync, Buffer.from])('messages stay as they are while files are read after them: %p', async (encode) => {
+  await putMerged(undefined, (text) => encode(text));
+  const from = reader();
+  const { instances } = await from.open('job-a');
+  const batches = await collect(from.messages(instances));
+  const lines = batches.flatMap(({ messages }) => messages.map((message) => `${messageOf(message)}\n`));
+  expect(lines.join('')).toBe(wholeLog());
+});
+
 test('files beyond what is wanted are not fetched', async () => {
   const keys = await putMerged();
   const from = reader();
@@ -173,9 +186,8 @@ test('files beyond what is wanted are not fetched', async () => {
 
 test('reads that were broken off leave all the room to the next', async () => {
   const keys = await putMerged();
-  const sizes = keys.map((key) => store.objects.get(key)?.size ?? 0);
   // One may be fetched ahead when none is used.
-  const from = reader(Math.max(...sizes));
+  const from = reader(largestOf(keys));
   for (let bytes = 1; bytes < 10 * HALF_A_FILE; bytes += HALF_A_FILE) await askedAt(bytes, from, 'text');
   store.before = (operation, key) => {
     if (operation === 'get' && !key.startsWith('metadata/')) asked.push(key);
@@ -188,7 +200,7 @@ test('reads that were broken off leave all the room to the next', async () => {
 test('the text goes on when files that were fetched ahead are replaced, and so does fetching', async () => {
   const keys = await putMerged();
   // There is room for the one that is used, and for two more.
-  const from = reader(3 * Math.max(...keys.map((key) => store.objects.get(key)?.size ?? 0)));
+  const from = reader(3 * largestOf(keys));
   const { instances } = await from.open('job-a');
   const parts: Uint8Array[] = [];
   let [first, last]: (readonly string[])[] = [];
@@ -211,6 +223,9 @@ test('the text goes on when files that were fetched ahead are replaced, and so d
   expect(last).toEqual([newName(keys[5]), newName(keys[6])]);
 });
 
+/** What any one of them takes of the room. */
+const largestOf = (keys: readonly string[]): number =>
+  bufferSize(Math.max(...keys.map((key) => store.objects.get(key)?.size ?? 0)));
 const newName = (key = ''): string => key.replace('file-', 'new-');
 const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0);
 
