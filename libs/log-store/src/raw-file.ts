@@ -74,7 +74,6 @@ interface Opened {
   readonly body: Pick<ObjectBody, 'etag' | 'lastModified'>;
   /** All its bytes, when the object is small. */
   readonly kept: Kept | undefined;
-  readonly isCompressed: boolean;
   /** What its beginning says of its first record's ordering time. */
   readonly order: Instant | undefined;
 }
@@ -92,7 +91,6 @@ export class RawFile {
   readonly size: number;
   /** The ordering time of the first record; undefined when nothing at the file's start tells. */
   readonly order: Instant | undefined;
-  readonly isCompressed: boolean;
   /** Why a part of the object could not be used; known once its records have been read. */
   damage: string | undefined;
   private kept: Kept | undefined;
@@ -100,8 +98,7 @@ export class RawFile {
   private readonly options: RawFileOptions;
   private readonly decoder = new LineDecoder('raw', isUtf8);
 
-  private constructor(store: ReadableStore, object: RawObject, options: RawFileOptions, opened: Opened) {
-    const { body, kept, order } = opened;
+  private constructor(store: ReadableStore, object: RawObject, options: RawFileOptions, { body, kept, order }: Opened) {
     this.store = store;
     this.options = options;
     this.key = object.key;
@@ -111,7 +108,6 @@ export class RawFile {
     this.lastModified = body.etag === object.etag ? object.lastModified : body.lastModified;
     this.size = object.size;
     this.kept = kept;
-    this.isCompressed = opened.isCompressed;
     this.order = order !== undefined && Math.abs(order.seconds - this.keyMinute) < CREDIBLE_SECONDS ? order : undefined;
   }
 
@@ -128,8 +124,7 @@ export class RawFile {
     });
     const head = whole && options.buffers ? await fetched(body, options.buffers) : { bytes: await body.bytes() };
     const order = await firstOrder(head.bytes, parseMinute(object.parsed.date) ?? 0, options.reorderWindow);
-    const isCompressed = isGzip(head.bytes);
-    return new RawFile(store, object, options, { body, kept: whole ? head : undefined, isCompressed, order });
+    return new RawFile(store, object, options, { body, kept: whole ? head : undefined, order });
   }
 
   /** The date in the key, in seconds since 1970. */

@@ -1,5 +1,4 @@
 import { type BufferPool, bufferSize } from './buffer-pool.ts';
-import { isGzip } from './decompress.ts';
 import type { GetOptions, ObjectBody, ReadableStore } from './object-store.ts';
 import type { Place, ReadAheadRoom } from './read-ahead-room.ts';
 
@@ -9,8 +8,6 @@ export interface ExpectedObject {
   /** Stored bytes, at most: an object that turns out to be larger is not read ahead. */
   readonly size: number;
   readonly ifMatch?: string;
-  /** Whether it is gzip, as far as is known. */
-  readonly isCompressed?: boolean;
 }
 
 /** Bytes that one read has ahead of it; one object may be larger. Some files of a minute, or one or two merged ones. */
@@ -18,18 +15,22 @@ const WINDOW = 4 * 1024 * 1024;
 /** Objects that one read has ahead of it at most: where they are small, it is the requests that take time. */
 const OBJECTS = 8;
 
+/** What is handed on in one. */
+const PIECE = 128 * 1024;
+
 /** An object's answer, and all its bytes. */
 interface Held {
   readonly head: Omit<ObjectBody, 'chunks' | 'bytes'>;
   readonly bytes: Uint8Array;
-  /** What they are in, when that is to be used again. */
-  readonly buffer: Buffer | undefined;
+  /** What they are in. */
+  readonly buffer: Buffer;
 }
 
 interface Fetched {
   readonly object: ExpectedObject;
   readonly place: Place;
   readonly body: Promise<Held | undefined>;
+  readonly isThere: () => boolean;
   readonly giveUp: () => void;
 }
 
@@ -44,9 +45,7 @@ export class ReadAhead implements ReadableStore {
   readonly #signal: AbortSignal | undefined;
   readonly #next = new Map<string, ExpectedObject>();
   readonly #fetched = new Map<string, Fetched>();
-  /** Buffers of what is being decompressed, by the key of what is read after it: when that is asked for, nobody needs them any more. */
-  readonly #buffers = new Map<string, Buffer>();
-  /** How many objects are wanted ahead. It grows with each that is read: many reads end soon. */
+  /** How many objects are wanted ahead. It grows each time that one was waited for all the same. */
   #depth = 1;
   #isClosed = false;
 
@@ -69,7 +68,6 @@ export class ReadAhead implements ReadableStore {
   /** Throws what the store throws at the time of asking. */
   async get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
     if (options.start !== undefined || options.end !== undefined) return this.#store.get(key, options);
-    this.#giveBuffer(key);
     const fetched = await this.#take(key, options.ifMatch);
     if (fetched !== undefined) {
       this.#fetchAfter(key);
@@ -96,23 +94,16 @@ export class ReadAhead implements ReadableStore {
     this.#fetched.delete(key);
     const { place } = fetched;
     place.use();
+    if (!fetched.isThere()) this.#depth = Math.min(2 * this.#depth, OBJECTS);
     const held = await fetched.body;
     if (held === undefined) {
       place.release();
       return undefined;
     }
-    const { head, bytes, buffer } = held;
-    const next = this.#next.get(key);
-    // What is not gzip, whatever was expected, may be kept by whoever reads it.
-    if (buffer !== undefined && next !== undefined && isGzip(bytes)) this.#buffers.set(next.key, buffer);
-    return heldBody(head, bytes, place.release);
-  }
-
-  #giveBuffer(key: string): void {
-    const buffer = this.#buffers.get(key);
-    if (buffer === undefined) return;
-    this.#buffers.delete(key);
-    this.#room.buffers.give(buffer);
+    return heldBody(held, () => {
+      place.release();
+      this.#room.buffers.give(held.buffer);
+    });
   }
 
   #fetchAfter(key: string): void {
@@ -125,24 +116,26 @@ export class ReadAhead implements ReadableStore {
       if (!this.#fetched.has(object.key) && !this.#fetch(object)) break;
       object = this.#next.get(object.key);
     }
-    this.#depth = Math.min(2 * this.#depth, OBJECTS);
   }
 
   /** False: there is no room. */
   #fetch(object: ExpectedObject): boolean {
-    const { key, size, isCompressed = false } = object;
+    const { key, size } = object;
     const over = new AbortController();
     const giveUp = (): void => {
       this.#fetched.delete(key);
       over.abort();
       place?.release();
     };
-    const place = this.#room.take(isCompressed ? bufferSize(size) : size, giveUp);
+    const place = this.#room.take(bufferSize(size), giveUp);
     if (place === undefined) return false;
     const signal = this.#signal === undefined ? over.signal : AbortSignal.any([over.signal, this.#signal]);
     // Why it could not be fetched is told by the next try, if there is one.
-    const body = fetchWhole(this.#store, object, this.#room.buffers, signal).catch(() => undefined);
-    this.#fetched.set(key, { object, place, body, giveUp });
+    let isThere = false;
+    const body = fetchWhole(this.#store, object, this.#room.buffers, signal)
+      .catch(() => undefined)
+      .finally(() => (isThere = true));
+    this.#fetched.set(key, { object, place, body, isThere: () => isThere, giveUp });
     return true;
   }
 }
@@ -150,13 +143,13 @@ export class ReadAhead implements ReadableStore {
 /** Undefined when it is larger than it was said to be. */
 async function fetchWhole(
   store: ReadableStore,
-  { key, size, ifMatch, isCompressed = false }: ExpectedObject,
+  { key, size, ifMatch }: ExpectedObject,
   buffers: BufferPool,
   signal: AbortSignal,
 ): Promise<Held | undefined> {
   const body = await store.get(key, { signal, ...(ifMatch !== undefined && { ifMatch }) });
   if (body.size <= size) {
-    const buffer = isCompressed ? buffers.take(body.size) : undefined;
+    const buffer = buffers.take(body.size);
     return { head: body, bytes: await body.bytes(buffer), buffer };
   }
   // Ends the connection.
@@ -164,23 +157,23 @@ async function fetchWhole(
   return undefined;
 }
 
-/** `onUsed`: called when the bytes are not needed any more. */
-function heldBody(head: Held['head'], bytes: Uint8Array, onUsed: () => void): ObjectBody {
+/** Its pieces are copies, which may be kept. `onUsed`: called once when the bytes are not needed any more. */
+function heldBody({ head, bytes }: Held, onUsed: () => void): ObjectBody {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
-      yield await Promise.resolve(bytes);
+      for (let at = 0; at < bytes.length; at += PIECE)
+        yield Promise.resolve(Buffer.from(bytes.subarray(at, at + PIECE)));
     } finally {
       onUsed();
     }
   }
-  return {
-    ...head,
-    chunks: chunks(),
-    bytes: () => {
-      onUsed();
-      return Promise.resolve(bytes);
-    },
+  const pieces = chunks();
+  const whole = async (): Promise<Uint8Array> => {
+    const all: Uint8Array[] = [];
+    for await (const piece of pieces) all.push(piece);
+    return Buffer.concat(all);
   };
+  return { ...head, chunks: pieces, bytes: whole };
 }
 
 /** The chunks. A reader that asks for the second one is likely to come to the end. */

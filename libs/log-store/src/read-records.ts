@@ -190,10 +190,8 @@ const mostStored = (size: number): number => size + Math.ceil(size / 1000) + 102
 
 /** What the store will be asked for, in order. */
 const expectedOf = (run: Run<RawFile>, { files }: Pick<FilesOfRun, 'files'> = NO_FILES): ExpectedObject[] => [
-  ...files.map(({ key, stored_size: stored, size }) => ({ key, size: stored ?? mostStored(size), isCompressed: true })),
-  ...run.raw
-    .filter(({ isKept }) => !isKept)
-    .map(({ key, size, etag, isCompressed }) => ({ key, size, isCompressed, ifMatch: etag })),
+  ...files.map(({ key, stored_size: stored, size }) => ({ key, size: stored ?? mostStored(size) })),
+  ...run.raw.filter(({ isKept }) => !isKept).map(({ key, size, etag }) => ({ key, size, ifMatch: etag })),
 ];
 
 /** The run that can be read as text, where that is wanted: nothing may stand between its records. */
