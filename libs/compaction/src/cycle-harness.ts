@@ -19,7 +19,9 @@ export interface Cycle {
 
 export function startCycle(
   store: ObjectStore,
-  changes: Partial<CompactionOptions & CleanerOptions & { maxMessage: number; lookBack: number; readAhead: number }> = {},
+  changes: Partial<
+    CompactionOptions & CleanerOptions & { maxMessage: number; lookBack: number; readAhead: number }
+  > = {},
 ): Cycle {
   const reports: { key: string; reason: string }[] = [];
   const options = {
