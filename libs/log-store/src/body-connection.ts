@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 export interface BodyConnection {
   /** The next bytes, which nobody changes any more; undefined at the end. Rejects when the connection breaks. */
   next(): Promise<Uint8Array | undefined>;
-  /** Writes all that comes to `target`, from `at` on. Never rejects. */
-  fill(target: Uint8Array, at: number): Promise<Filled>;
+  /** Writes all that comes to `target`, from `at` on. Never rejects. `onFilled`: called with where it is filled to. */
+  fill(target: Uint8Array, at: number, onFilled?: (end: number) => void): Promise<Filled>;
   /** Does nothing when all has come. */
   close(): void;
 }
@@ -51,12 +51,13 @@ export function streamedBody(stream: Readable): BodyConnection {
 }
 
 function connectionOf(next: BodyConnection['next'], close: BodyConnection['close']): BodyConnection {
-  const fill = async (target: Uint8Array, at: number): Promise<Filled> => {
+  const fill: BodyConnection['fill'] = async (target, at, onFilled) => {
     let end = at;
     try {
       for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
         if (end + chunk.length <= target.length) target.set(chunk, end);
         end += chunk.length;
+        onFilled?.(end);
       }
       return { end, broken: ENDED };
     } catch (broken) {

@@ -26,6 +26,7 @@ export class HttpBody implements BodyConnection {
   private readonly buffers: BufferPool;
   private readonly waiting: Piece[] = [];
   private target: Uint8Array | undefined;
+  private onFilled: ((end: number) => void) | undefined;
   private position = 0;
   /** Why no more comes. */
   private ended: unknown;
@@ -68,8 +69,9 @@ export class HttpBody implements BodyConnection {
     return chunk;
   }
 
-  async fill(target: Uint8Array, at: number): Promise<Filled> {
+  async fill(target: Uint8Array, at: number, onFilled?: (end: number) => void): Promise<Filled> {
     this.target = target;
+    this.onFilled = onFilled;
     this.position = at;
     for (const { buffer, bytes } of this.waiting.splice(0)) {
       this.write(bytes);
@@ -96,6 +98,7 @@ export class HttpBody implements BodyConnection {
     const { target, position } = this;
     this.position += piece.length;
     if (target !== undefined && this.position <= target.length) target.set(piece, position);
+    this.onFilled?.(this.position);
   }
 
   private async more(): Promise<void> {

@@ -28,7 +28,7 @@ export interface LogReaderOptions {
   readonly maxMessage: number;
   /** Whose the files of the reference are. */
   readonly legacyNamespace: string | undefined;
-  /** Bytes that all reads together may hold of files that are not read yet; 0: none is read ahead. Default: 64 MiB. */
+  /** Bytes that all reads together may hold of files that were fetched ahead, until they are read; 0: none is. Default: 64 MiB. */
   readonly readAhead?: number | undefined;
   /** For specs: bytes of merged files that are read before those in range, where these begin in the middle of a line. */
   readonly lookBack?: number | undefined;

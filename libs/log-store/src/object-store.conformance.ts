@@ -269,6 +269,23 @@ export function describeObjectStore(name: string, open: () => Promise<Conformanc
       await expect(store.copy(from, to, { ifMatch: old })).rejects.toThrow(PreconditionFailedError);
     });
 
+    test('a body that is taken as one array tells how much of it is there', async () => {
+      const content = Buffer.alloc(300_000, 'content');
+      const key = `${base}filled`;
+      await store.put(key, content);
+      const target = Buffer.alloc(content.length + 10);
+      const filled: number[] = [0];
+      const whole = await (
+        await store.get(key)
+      ).bytes(target, (size) => {
+        expect(target.subarray(0, size).equals(content.subarray(0, size))).toBe(true);
+        filled.push(size);
+      });
+      expect(whole.buffer).toBe(target.buffer);
+      expect(filled.toSorted((a, b) => a - b)).toEqual(filled);
+      expect(filled.at(-1)).toBe(content.length);
+    });
+
     test('a body is read once; one that was abandoned keeps nothing busy', async () => {
       const key = `${base}large`;
       const body = await store.get(key);

@@ -50,8 +50,11 @@ export interface ObjectBody {
   readonly lastModified: number;
   readonly metadata: Readonly<Record<string, string>>;
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** The whole body as one array: the beginning of `target` if it fits in there, or one of its own. Uses up `chunks`. */
-  bytes(target?: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The whole body as one array: the beginning of `target` if it fits in there, or one of its own. Uses up `chunks`. `onFilled`: called with how
+   * many bytes from the beginning of the array have come, again and again.
+   */
+  bytes(target?: Uint8Array, onFilled?: (bytes: number) => void): Promise<Uint8Array>;
 }
 
 /** A condition on a write. `absent`: create only. `etag`: replace only while unchanged; an object that is gone has changed. */

@@ -1,6 +1,6 @@
-import { beforeEach, expect, jest, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Place, ReadAheadRoom } from './read-ahead-room.ts';
+import { type Holder, ReadAheadRoom } from './read-ahead-room.ts';
 
 let now: number;
 let room: ReadAheadRoom;
@@ -9,73 +9,83 @@ beforeEach(() => {
   room = new ReadAheadRoom(100, () => now);
 });
 
-/** A place that gives way when it is asked to. */
-function take(bytes: number): (Place & { readonly giveWay: jest.Mock<() => void> }) | undefined {
-  const giveWay = jest.fn(() => place?.release());
-  const place = room.take(bytes, giveWay);
-  return place && { ...place, giveWay };
+/** A read that holds what it takes until it has to give way. */
+class Read implements Holder {
+  lastActive = now;
+  asked = 0;
+  readonly places: { readonly bytes: number; readonly release: () => void }[] = [];
+
+  take(bytes: number): boolean {
+    this.lastActive = now;
+    const release = room.take(bytes, this);
+    if (release === undefined) return false;
+    this.places.push({ bytes, release });
+    return true;
+  }
+
+  giveWay(): void {
+    this.asked++;
+    for (const { release } of this.places.splice(0)) release();
+  }
 }
 
 test('no more is given than there is, and what is released is given again', () => {
-  const first = take(60);
-  expect(take(41)).toBeUndefined();
-  expect(take(40)).toBeDefined();
-  expect(take(1)).toBeUndefined();
+  const read = new Read();
+  expect([read.take(60), read.take(41), read.take(40), read.take(1)]).toEqual([true, false, true, false]);
+  const [first] = read.places;
   first?.release();
   first?.release();
-  expect(take(61)).toBeUndefined();
-  expect(take(60)).toBeDefined();
+  expect([read.take(61), read.take(60)]).toEqual([false, true]);
 });
 
-test('what has waited for long gives way, the oldest first, and only as much as is needed', () => {
-  const [oldest, older] = [take(30), take(30)];
+test('a read that has not asked for anything for long gives way, and no more of them than are needed', () => {
+  const [stalled, alsoStalled, young, asking] = [new Read(), new Read(), new Read(), new Read()];
+  stalled.take(30);
+  alsoStalled.take(30);
   now = 5_000;
-  const young = take(30);
+  young.take(30);
   now = 10_000;
-  expect(take(40)).toBeDefined();
-  expect(oldest?.giveWay).toHaveBeenCalledTimes(1);
-  expect(older?.giveWay).not.toHaveBeenCalled();
-  expect(take(50)).toBeUndefined();
-  expect(young?.giveWay).not.toHaveBeenCalled();
+  expect(asking.take(40)).toBe(true);
+  expect([stalled.asked, alsoStalled.asked, young.asked]).toEqual([1, 0, 0]);
+  expect(asking.take(50)).toBe(false);
+  expect(young.asked).toBe(0);
+  expect(asking.asked).toBe(0);
 });
 
-test('what is being read does not give way', () => {
-  const place = take(100);
-  place?.use();
-  now = 60_000;
-  expect(take(1)).toBeUndefined();
-  place?.release();
-  expect(take(100)).toBeDefined();
+test('a read that is slow but goes on does not give way, nor does one to itself', () => {
+  const [slow, asking] = [new Read(), new Read()];
+  slow.take(100);
+  for (; now < 60_000; now += 9_000) slow.lastActive = now;
+  expect(asking.take(1)).toBe(false);
+  now += 60_000;
+  const release = room.take(1, slow);
+  expect([release, slow.asked]).toEqual([undefined, 0]);
+  room.leave(slow);
+  expect([asking.take(1), slow.asked]).toEqual([false, 0]);
 });
 
 test('whatever happens, the bytes given are never more than there are, and all come back', () => {
   const step = fc.record({
+    read: fc.nat(4),
     bytes: fc.integer({ min: 1, max: 120 }),
     pause: fc.nat(6_000),
-    use: fc.nat(9),
-    end: fc.nat(9),
+    end: fc.nat(3),
   });
   fc.assert(
     fc.property(fc.array(step), (steps) => {
       now = 0;
       room = new ReadAheadRoom(100, () => now);
-      const held = new Map<Place, number>();
-      const nth = (index: number): Place | undefined => [...held.keys()][index];
-      const release = (place: Place | undefined): void => {
-        if (place === undefined) return;
-        held.delete(place);
-        place.release();
-      };
-      for (const { bytes, pause, use, end } of steps) {
+      const reads = Array.from({ length: 5 }, () => new Read());
+      for (const { read, bytes, pause, end } of steps) {
         now += pause;
-        const place = room.take(bytes, () => release(place));
-        if (place !== undefined) held.set(place, bytes);
-        expect([...held.values()].reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(100);
-        nth(use)?.use();
-        release(nth(end));
+        const one = reads[read];
+        one?.take(bytes);
+        const held = reads.flatMap(({ places }) => places.map((place) => place.bytes));
+        expect(held.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(100);
+        one?.places.splice(end, 1).forEach(({ release }) => release());
       }
-      for (const place of [...held.keys()]) release(place);
-      expect(room.take(100, () => undefined)).toBeDefined();
+      for (const read of reads) read.giveWay();
+      expect(new Read().take(100)).toBe(true);
     }),
   );
 });

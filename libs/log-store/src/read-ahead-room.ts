@@ -1,58 +1,51 @@
 import { BufferPool } from './buffer-pool.ts';
 
-/** Ms after which what nobody has asked for makes room for others: its reader is slow, and gains nothing by it. */
-const STALLED = 10_000;
-
-/** Some bytes of the room, until they are released. */
-export interface Place {
-  /** They are being read: from now on they make room for nobody. */
-  readonly use: () => void;
-  /** May be called again, to no effect. */
-  readonly release: () => void;
-}
-
-interface Waiting {
-  readonly since: number;
-  readonly giveWay: () => void;
-}
-
 /** Bytes of buffers that are kept while they are not used. */
 const FREE_BUFFERS = 8 * 1024 * 1024;
+/** Ms without asking for anything after which a read has to make room for others: who it is for is slow, and gains nothing by what waits. */
+const STALLED = 10_000;
 
-/** What all reads of a process together may hold of files that are not read yet, or just now. */
+/** A read that holds bytes which it has not used yet. */
+export interface Holder {
+  /** When it asked for something last, by the room's clock. */
+  readonly lastActive: number;
+  /** Releases what it does not use. */
+  giveWay(): void;
+}
+
+/** What all reads of a process together may hold of objects that are not used yet, or just now. */
 export class ReadAheadRoom {
-  /** For what is needed no longer than it is read. */
+  /** What the bytes are held in. */
   readonly buffers = new BufferPool(FREE_BUFFERS);
+  /** Ms, and never goes back. */
+  readonly now: () => number;
   #free: number;
-  /** The oldest first. */
-  readonly #waiting = new Set<Waiting>();
-  readonly #now: () => number;
+  readonly #holders = new Set<Holder>();
 
-  /** `now`: a clock in ms that never goes back. */
+  /** `now`: for specs. */
   constructor(bytes: number, now = () => performance.now()) {
     this.#free = bytes;
-    this.#now = now;
+    this.now = now;
   }
 
-  /** Undefined: there is no room now. `giveWay` is to release the place: it is called when others need the bytes more. */
-  take(bytes: number, giveWay: () => void): Place | undefined {
-    const now = this.#now();
-    for (const oldest of this.#waiting) {
-      if (this.#free >= bytes || now - oldest.since < STALLED) break;
-      oldest.giveWay();
+  /** Takes the bytes, if need be from others that are stalled. Gives how they are released; undefined: there is no room. */
+  take(bytes: number, holder: Holder): (() => void) | undefined {
+    for (const other of this.#holders) {
+      if (this.#free >= bytes) break;
+      if (other !== holder && this.now() - other.lastActive >= STALLED) other.giveWay();
     }
     if (this.#free < bytes) return undefined;
     this.#free -= bytes;
-    const waiting = { since: now, giveWay };
-    this.#waiting.add(waiting);
+    this.#holders.add(holder);
     let held = bytes;
-    return {
-      use: () => void this.#waiting.delete(waiting),
-      release: () => {
-        this.#waiting.delete(waiting);
-        this.#free += held;
-        held = 0;
-      },
+    return () => {
+      this.#free += held;
+      held = 0;
     };
+  }
+
+  /** The read is over. */
+  leave(holder: Holder): void {
+    this.#holders.delete(holder);
   }
 }

@@ -3,8 +3,9 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryObjectStore } from '@cordwood/testkit';
 import { NotFoundError, PreconditionFailedError, StoreUnavailableError } from './errors.ts';
 import { bufferSize } from './buffer-pool.ts';
+import type { ExpectedObject } from './held-object.ts';
 import type { GetOptions, ReadableStore } from './object-store.ts';
-import { type ExpectedObject, ReadAhead } from './read-ahead.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { ReadAheadRoom } from './read-ahead-room.ts';
 import { collect } from './spec-support.ts';
 
@@ -43,7 +44,7 @@ const counting: ReadableStore = {
         open--;
       }
     }
-    const bytes = async (target?: Uint8Array): Promise<Uint8Array> => body.bytes(target).finally(() => open--);
+    const bytes: typeof body.bytes = async (...args) => body.bytes(...args).finally(() => open--);
     return { ...body, chunks: chunks(), bytes };
   },
 };
@@ -64,28 +65,35 @@ async function put(count: number, size: number): Promise<ExpectedObject[]> {
 
 const optionsOf = ({ ifMatch }: ExpectedObject): GetOptions => (ifMatch === undefined ? {} : { ifMatch });
 
+async function* got(ahead: ReadAhead, object: ExpectedObject): AsyncGenerator<Uint8Array> {
+  yield* (await ahead.get(object.key, optionsOf(object))).chunks;
+}
+
+/** The pieces of the object, as what is to be read next is fetched meanwhile. */
+const piecesOf = (ahead: ReadAhead, object: ExpectedObject): AsyncGenerator<Uint8Array> =>
+  ahead.following(object.key, got(ahead, object));
+
 /** Reads the object whole. */
 async function read(ahead: ReadAhead, object: ExpectedObject): Promise<void> {
-  const { chunks } = await ahead.get(object.key, optionsOf(object));
+  const pieces = await collect(piecesOf(ahead, object));
   const whole = store.objects.get(object.key)?.bytes;
-  expect(Buffer.concat(await collect(chunks)).equals(whole ?? Buffer.of())).toBe(true);
+  expect(Buffer.concat(pieces).equals(whole ?? Buffer.of())).toBe(true);
 }
 
 /** Until all that can be done without another call is done. */
 const settled = async (): Promise<void> => turns(200);
 
 const isFree = (bytes = 20 * MIB): boolean => {
-  const place = room.take(bytes, () => undefined);
-  place?.release();
-  return place !== undefined;
+  const release = room.take(bytes, { lastActive: Infinity, giveWay: () => undefined });
+  release?.();
+  return release !== undefined;
 };
 
-test('the next object is fetched while one is used, once more than the first chunk is wanted', async () => {
+test('the next object is fetched while one is used, once more than its first piece is wanted', async () => {
   const objects = await put(2, LARGE);
   const ahead = new ReadAhead(counting, room);
   ahead.expect(objects);
-  const body = await ahead.get('object-0');
-  const chunks = body.chunks[Symbol.asyncIterator]();
+  const chunks = piecesOf(ahead, objects[0]!);
   const first = (await chunks.next()).value as Uint8Array;
   await settled();
   expect(asked).toEqual(['object-0']);
@@ -95,7 +103,7 @@ test('the next object is fetched while one is used, once more than the first chu
   // All of it is there: no answer but that of the first is held open by a reader that takes its time.
   expect(open).toBe(1);
   expect(first.length).toBeLessThan(LARGE);
-  await chunks.return?.();
+  await chunks.return(undefined);
   await read(ahead, objects[1]!);
   expect(asked).toHaveLength(2);
   ahead.close();
@@ -149,8 +157,7 @@ test('the bytes held are released when they were read', async () => {
   ahead.expect(objects);
   await read(ahead, objects[0]!);
   await settled();
-  const { chunks } = await ahead.get('object-1', optionsOf(objects[1]!));
-  const pieces = chunks[Symbol.asyncIterator]();
+  const pieces = piecesOf(ahead, objects[1]!);
   await pieces.next();
   // It is still used, so there is no room for the third.
   await settled();
@@ -168,6 +175,41 @@ test('where there is no room, objects are got when they are asked for', async ()
   for (const [index, object] of objects.entries()) {
     await read(ahead, object);
     expect(asked).toHaveLength(index + 1);
+  }
+});
+
+test('objects of more than 8 MiB are not fetched ahead', async () => {
+  const objects = (await put(2, KIB)).map((object) => ({ ...object, size: 8 * MIB + 1 }));
+  const ahead = new ReadAhead(counting, room);
+  ahead.expect(objects);
+  await read(ahead, objects[0]!);
+  await settled();
+  expect(asked).toEqual(['object-0']);
+});
+
+test('reads that are slow but go on take nothing from each other, nor from themselves, however little room there is', async () => {
+  latency = 20;
+  for (const roomBytes of [2 * MIB, 4 * MIB, 16 * MIB]) {
+    let now = 0;
+    room = new ReadAheadRoom(roomBytes, () => now);
+    asked = [];
+    const objects = await put(120, 250 * KIB);
+    const reads = Array.from({ length: 3 }, (_, nth) => {
+      const ahead = new ReadAhead(counting, room);
+      const own = objects.slice(40 * nth, 40 * (nth + 1));
+      ahead.expect(own);
+      return { ahead, own };
+    });
+    for (let nth = 0; nth < 40; nth++) {
+      for (const { ahead, own } of reads) {
+        now += 2_000;
+        await read(ahead, own[nth]!);
+      }
+    }
+    // Each once.
+    expect(asked.toSorted()).toEqual(objects.map(({ key }) => key).toSorted());
+    for (const { ahead } of reads) ahead.close();
+    expect(isFree(roomBytes)).toBe(true);
   }
 });
 
@@ -244,15 +286,80 @@ test('another version than the one that was fetched is asked for as if none had 
   expect(asked).toHaveLength(4);
 });
 
+describe('an object that comes slowly', () => {
+  /** Lets the second half of it come, or break off. */
+  let goOn: (broken?: Error) => void;
+  let pieces: AsyncGenerator<Uint8Array>;
+
+  beforeEach(async () => {
+    const going = new Promise<void>((resolve, reject) => {
+      goOn = (broken) => (broken === undefined ? resolve() : reject(broken));
+    });
+    const slow: ReadableStore = {
+      get: async (key, options) => {
+        const body = await counting.get(key, options);
+        const bytes: typeof body.bytes = async (target, onFilled) => {
+          const whole = await body.bytes(target);
+          onFilled?.(LARGE / 2);
+          await going;
+          return whole;
+        };
+        return { ...body, bytes };
+      },
+    };
+    const objects = await put(2, LARGE);
+    const ahead = new ReadAhead(slow, room);
+    ahead.expect(objects);
+    await read(ahead, objects[0]!);
+    pieces = got(ahead, objects[1]!);
+  });
+
+  test('is read while it comes', async () => {
+    expect((await pieces.next()).value).toHaveLength(LARGE / 2);
+    goOn();
+    expect(Buffer.concat(await collect(pieces))).toHaveLength(LARGE / 2);
+    expect(isFree()).toBe(true);
+  });
+
+  test('breaks off where it breaks off', async () => {
+    expect((await pieces.next()).value).toHaveLength(LARGE / 2);
+    const rest = collect(pieces);
+    goOn(new StoreUnavailableError('broken off', { operation: 'get', key: '', bucket: '' }));
+    await expect(rest).rejects.toThrow('broken off');
+    expect(isFree()).toBe(true);
+  });
+});
+
+test('what is held is not given to who has left', async () => {
+  const objects = await put(2, LARGE);
+  const leaving = new AbortController();
+  const ahead = new ReadAhead(counting, room, leaving.signal);
+  ahead.expect(objects);
+  await read(ahead, objects[0]!);
+  await settled();
+  const { signal } = leaving;
+  const { chunks } = await ahead.get('object-1', { ...optionsOf(objects[1]!), signal });
+  const pieces = chunks[Symbol.asyncIterator]();
+  await pieces.next();
+  leaving.abort(new Error('the client has left'));
+  await expect(pieces.next()).rejects.toThrow('the client has left');
+  await expect(ahead.get('object-1', { ...optionsOf(objects[1]!), signal })).rejects.toThrow('the client has left');
+  expect(isFree()).toBe(true);
+});
+
 describe('what is under way', () => {
   let answer: () => void;
+  let refuse: (error: Error) => void;
   let signals: (AbortSignal | undefined)[];
   let ahead: ReadAhead;
   let upcoming: ExpectedObject;
   let leaving: AbortController;
 
   beforeEach(async () => {
-    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const answered = new Promise<void>((resolve, reject) => {
+      answer = resolve;
+      refuse = reject;
+    });
     signals = [];
     leaving = new AbortController();
     const held: ReadableStore = {
@@ -301,6 +408,15 @@ describe('what is under way', () => {
     expect(isFree()).toBe(true);
   });
 
+  test('gives its error to who waits for it, and no other request is made', async () => {
+    const reading = read(ahead, upcoming);
+    await settled();
+    refuse(new StoreUnavailableError('no answer', { operation: 'get', key: upcoming.key, bucket: '' }));
+    await expect(reading).rejects.toThrow('no answer');
+    expect(signals).toHaveLength(1);
+    expect(isFree()).toBe(true);
+  });
+
   test('is let go when something else is going to be read', async () => {
     ahead.clear();
     expect(signals[0]?.aborted).toBe(true);
@@ -315,9 +431,10 @@ test('a closed read fetches nothing more', async () => {
   const objects = await put(2, LARGE);
   const ahead = new ReadAhead(counting, room);
   ahead.expect(objects);
-  const { chunks } = await ahead.get('object-0');
+  const pieces = piecesOf(ahead, objects[0]!);
+  await pieces.next();
   ahead.close();
-  await collect(chunks);
+  await collect(pieces);
   await settled();
   expect(asked).toEqual(['object-0']);
 });

@@ -1,5 +1,6 @@
 import { compareInstants, type Instant, type LogRecord } from '@cordwood/log-record';
 import { Deduplicator } from './deduplicator.ts';
+import type { ExpectedObject } from './held-object.ts';
 import { filesIn, type FilesInRange, type FilesOfRun, type Range } from './file-range.ts';
 import { type InstanceOpener, isReplaced, REOPENINGS } from './instance-opener.ts';
 import { mergedSources, type RawSource, rawSources } from './instance-records.ts';
@@ -10,7 +11,7 @@ import { mergedRecords, type OnDamage, piecesOf } from './merged-file.ts';
 import { MergedIdentities } from './merged-identities.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { LineTaker, RawFile } from './raw-file.ts';
-import type { ExpectedObject, ReadAhead } from './read-ahead.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import { PositionLostError, ReadPosition } from './read-position.ts';
 import { arrange, type Run } from './runs.ts';
 import { TextBlocks, type TextOptions, type TextPiece, textTaker } from './text-pieces.ts';
@@ -136,10 +137,10 @@ async function* recordsFrom(
   if (shown !== undefined) {
     const { run, text, isInside } = shown;
     for (const file of run.merged) {
-      for await (const read of piecesOf(ahead, file, onDamage, signal, new TextBlocks(text, isInside)))
-        yield ofRun(run.number, read);
+      const pieces = piecesOf(ahead, file, onDamage, signal, new TextBlocks(text, isInside));
+      for await (const read of ahead.following(file.key, pieces)) yield ofRun(run.number, read);
     }
-    const sources = rawSources(run, instance.deletedUntil, true);
+    const sources = rawSources(run, instance.deletedUntil, true).map((source) => followedRaw(ahead, source));
     const takerOf = (source: RawSource, upcoming: Instant | undefined): LineTaker<Uint8Array> =>
       textTaker(
         text,
@@ -156,11 +157,13 @@ async function* recordsFrom(
     const leaveOut = (records: number): void => position.leaveOut(run.number, records);
     if (!position.begun) leaveOut(skipped);
     return [
-      ...mergedSources(ahead, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }),
+      ...mergedSources(ahead, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }).map(
+        (source, nth) => followed(ahead, files[nth]?.key ?? '', source),
+      ),
       ...mergedSources(ahead, rests, onDamage, signal).map((source) =>
         restOf(source, () => range.isJoining(run.number)),
       ),
-      ...rawSources(run, instance.deletedUntil, rests.length > 0),
+      ...rawSources(run, instance.deletedUntil, rests.length > 0).map((source) => followedRaw(ahead, source)),
     ];
   });
   for await (const batch of join(sources)) {
@@ -209,6 +212,17 @@ const ofRun = (run: number, read: TextPiece | LogRecord[]): RunRecords | RunText
   'made' in read ? { run, piece: read } : { run, records: read };
 
 const NO_FILES: Pick<FilesOfRun, 'files' | 'rests' | 'skipped' | 'unneeded'> = { files: [], rests: [], skipped: 0 };
+
+/** The source, and what is to be read after it is fetched meanwhile. */
+const followed = <S extends Source>(ahead: ReadAhead, key: string, source: S): S => ({
+  ...source,
+  open: () => ahead.following(key, source.open()),
+});
+
+const followedRaw = (ahead: ReadAhead, source: RawSource): RawSource => ({
+  ...followed(ahead, source.file.key, source),
+  take: (taker) => ahead.following(source.file.key, source.take(taker)),
+});
 
 /** The source, if it is needed when its turn comes. */
 const restOf = (source: Source, isNeeded: () => boolean): Source => ({

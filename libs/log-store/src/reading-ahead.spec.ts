@@ -11,7 +11,7 @@ import { BASE, collect, CONTAINER_ID, messageOf, rawKey, WINDOW } from './spec-s
 
 /** Of text: some pieces of gzip each, whose first one is not all. */
 const FILES = 12;
-const LINES = 400;
+const LINES = 1000;
 /** What `gzip` cannot make much smaller. */
 const noise = (seed: number): string => {
   let state = seed + 1;
@@ -50,7 +50,7 @@ const reader = (readAhead?: number): LogReader =>
     },
   });
 
-const timeOf = (file: number, line: number): string => formatTime({ seconds: BASE + file * 60 + line / 10, nanos: 0 });
+const timeOf = (file: number, line: number): string => formatTime({ seconds: BASE + file * 60 + line / 20, nanos: 0 });
 
 const textOf = (file: number): string =>
   Array.from(

@@ -63,13 +63,13 @@ export class ResumedBody {
   };
 
   /** All of it, in `target` when that is large enough, else in an array of its own. */
-  async bytes(target?: Uint8Array): Promise<Uint8Array> {
+  async bytes(target?: Uint8Array, onFilled?: (bytes: number) => void): Promise<Uint8Array> {
     this.#use();
     const { size } = this.#source;
     const bytes = target !== undefined && target.length >= size ? target.subarray(0, size) : Buffer.allocUnsafe(size);
     await this.#closing(async () => {
       for (let isOver = false; !isOver;) {
-        const { end, broken } = await this.#connection.fill(bytes, this.#position);
+        const { end, broken } = await this.#connection.fill(bytes, this.#position, onFilled);
         isOver = await this.#came(end - this.#position, broken);
       }
     });

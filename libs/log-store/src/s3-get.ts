@@ -43,7 +43,14 @@ export async function getObject(requests: ReadRequests, key: string, options: Ge
       return (await open(requests, key, rest, etag, signal)).body;
     },
   });
-  return { etag, size, lastModified, metadata, chunks: body.chunks, bytes: (target) => body.bytes(target) };
+  return {
+    etag,
+    size,
+    lastModified,
+    metadata,
+    chunks: body.chunks,
+    bytes: (target, onFilled) => body.bytes(target, onFilled),
+  };
 }
 
 interface OpenedObject extends Omit<ObjectHead, 'key'> {

@@ -78,15 +78,18 @@ export class MemoryObjectStore implements ObjectStore {
       size: bytes.length,
       metadata: object.metadata,
       chunks,
-      bytes: async (target) => {
+      bytes: async (target, onFilled) => {
         if (isRead) throw new Error(`${key} was already read`);
         isRead = true;
-        const all: Uint8Array[] = [];
-        for await (const chunk of chunks) all.push(chunk);
-        const whole = Buffer.concat(all);
-        if (target === undefined || target.length < whole.length) return whole;
-        target.set(whole);
-        return target.subarray(0, whole.length);
+        const fits = target !== undefined && target.length >= bytes.length;
+        const whole = fits ? target.subarray(0, bytes.length) : Buffer.alloc(bytes.length);
+        let filled = 0;
+        for await (const chunk of chunks) {
+          whole.set(chunk, filled);
+          filled += chunk.length;
+          onFilled?.(filled);
+        }
+        return whole;
       },
     };
   }
