@@ -73,12 +73,15 @@ export class HeldObject {
   }
 
   async *#pieces(size: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    let at = 0;
     try {
-      for (let at = 0; at < size;) {
+      // To its very end, not just to the last byte: else the connection could not be used again.
+      while (at < size || this.state !== 'there') {
         signal?.throwIfAborted();
         const end = Math.min(this.#filled, at + PIECE, size);
         if (end > at) {
-          yield Buffer.from(this.#buffer?.subarray(at, end) ?? []);
+          if (this.#buffer === undefined) throw new Error(`${this.object.key} was closed while it was read`);
+          yield Buffer.from(this.#buffer.subarray(at, end));
           at = end;
         } else if (this.state === 'failed') throw this.#error;
         else await new Promise<void>((resolve) => (this.#wake = resolve));

@@ -37,6 +37,7 @@ export interface LogReaderOptions {
   readonly onReplaced?: (() => void) | undefined;
 }
 
+/** Some dozen clients that are slow enough to let files wait: see docs/adr/0024. */
 const READ_AHEAD = 64 * 1024 * 1024;
 
 /** A pod's log, as it is right now. */

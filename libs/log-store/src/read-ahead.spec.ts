@@ -289,18 +289,20 @@ test('another version than the one that was fetched is asked for as if none had 
 describe('an object that comes slowly', () => {
   /** Lets the second half of it come, or break off. */
   let goOn: (broken?: Error) => void;
-  let pieces: AsyncGenerator<Uint8Array>;
+  let signal: AbortSignal | undefined;
 
-  beforeEach(async () => {
+  /** Its pieces, when so many bytes of it have come. */
+  async function begun(filled: number): Promise<AsyncGenerator<Uint8Array>> {
     const going = new Promise<void>((resolve, reject) => {
       goOn = (broken) => (broken === undefined ? resolve() : reject(broken));
     });
     const slow: ReadableStore = {
       get: async (key, options) => {
         const body = await counting.get(key, options);
+        signal = options?.signal;
         const bytes: typeof body.bytes = async (target, onFilled) => {
           const whole = await body.bytes(target);
-          onFilled?.(LARGE / 2);
+          onFilled?.(filled);
           await going;
           return whole;
         };
@@ -311,17 +313,28 @@ describe('an object that comes slowly', () => {
     const ahead = new ReadAhead(slow, room);
     ahead.expect(objects);
     await read(ahead, objects[0]!);
-    pieces = got(ahead, objects[1]!);
-  });
+    return got(ahead, objects[1]!);
+  }
 
   test('is read while it comes', async () => {
+    const pieces = await begun(LARGE / 2);
     expect((await pieces.next()).value).toHaveLength(LARGE / 2);
     goOn();
     expect(Buffer.concat(await collect(pieces))).toHaveLength(LARGE / 2);
     expect(isFree()).toBe(true);
   });
 
+  test('is waited for to its end, so that its connection can be used again', async () => {
+    const reading = collect(await begun(LARGE));
+    await settled();
+    expect(signal?.aborted).toBe(false);
+    goOn();
+    expect(Buffer.concat(await reading)).toHaveLength(LARGE);
+    expect(isFree()).toBe(true);
+  });
+
   test('breaks off where it breaks off', async () => {
+    const pieces = await begun(LARGE / 2);
     expect((await pieces.next()).value).toHaveLength(LARGE / 2);
     const rest = collect(pieces);
     goOn(new StoreUnavailableError('broken off', { operation: 'get', key: '', bucket: '' }));

@@ -17,7 +17,7 @@ const LARGEST = 8 * MIB;
  * are taken into memory as they come, so that a slow reader keeps no connection waiting but that of its first object (docs/adr/0024). What could
  * not be fetched is got again when it is asked for.
  */
-export class ReadAhead implements Pick<ReadableStore, 'get'>, Holder {
+export class ReadAhead implements ReadableStore, Holder {
   lastActive = 0;
   readonly #store: ReadableStore;
   readonly #room: ReadAheadRoom;
