@@ -59,6 +59,11 @@ async function* recordsAfter(until: Instant, file: RawFile): AsyncGenerator<LogR
   }
 }
 
+/** A merged file as a source of the join. */
+export interface MergedSource extends Source {
+  readonly file: LogFile;
+}
+
 /** Merged files as sources. `leftOut`: of the first of them. */
 export const mergedSources = (
   store: ReadableStore,
@@ -66,8 +71,9 @@ export const mergedSources = (
   onDamage: OnDamage,
   signal?: AbortSignal,
   leftOut?: LeftOut,
-): Source[] =>
+): MergedSource[] =>
   files.map((file, index) => ({
+    file,
     first: firstOrderOf(file),
     raw: false,
     open: (): AsyncGenerator<LogRecord[]> =>

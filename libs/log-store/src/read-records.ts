@@ -3,7 +3,7 @@ import { Deduplicator } from './deduplicator.ts';
 import type { ExpectedObject } from './held-object.ts';
 import { filesIn, type FilesInRange, type FilesOfRun, type Range } from './file-range.ts';
 import { type InstanceOpener, isReplaced, REOPENINGS } from './instance-opener.ts';
-import { mergedSources, type RawSource, rawSources } from './instance-records.ts';
+import { type MergedSource, mergedSources, type RawSource, rawSources } from './instance-records.ts';
 import { type ContainerInstance, hasTrustedTimes } from './instances.ts';
 import { inTurn } from './in-turn.ts';
 import { join, type Source } from './join.ts';
@@ -157,8 +157,8 @@ async function* recordsFrom(
     const leaveOut = (records: number): void => position.leaveOut(run.number, records);
     if (!position.begun) leaveOut(skipped);
     return [
-      ...mergedSources(ahead, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }).map(
-        (source, nth) => followed(ahead, files[nth]?.key ?? '', source),
+      ...mergedSources(ahead, files, onDamage, signal, unneeded && { unneeded, onPassed: leaveOut }).map((source) =>
+        followed(ahead, source),
       ),
       ...mergedSources(ahead, rests, onDamage, signal).map((source) =>
         restOf(source, () => range.isJoining(run.number)),
@@ -214,13 +214,13 @@ const ofRun = (run: number, read: TextPiece | LogRecord[]): RunRecords | RunText
 const NO_FILES: Pick<FilesOfRun, 'files' | 'rests' | 'skipped' | 'unneeded'> = { files: [], rests: [], skipped: 0 };
 
 /** The source, and what is to be read after it is fetched meanwhile. */
-const followed = <S extends Source>(ahead: ReadAhead, key: string, source: S): S => ({
+const followed = <S extends MergedSource | RawSource>(ahead: ReadAhead, source: S): S => ({
   ...source,
-  open: () => ahead.following(key, source.open()),
+  open: () => ahead.following(source.file.key, source.open()),
 });
 
 const followedRaw = (ahead: ReadAhead, source: RawSource): RawSource => ({
-  ...followed(ahead, source.file.key, source),
+  ...followed(ahead, source),
   take: (taker) => ahead.following(source.file.key, source.take(taker)),
 });
 
